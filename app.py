@@ -1,0 +1,103 @@
+"""The composition root: settings, lifespan, routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from authz.compile import Snapshot, compile_ruleset
+from authz.default_rules import RULES
+from authz.rules import make_ruleset, read_rules
+from authz.tokens import TokenKeys, Verifier, utc_now
+from models.database import connect
+from models.embedded import Database
+from models.installation import Installation
+from resolvers.documents import Documents
+from resolvers.endpoint import Endpoint
+from resolvers.masks import DEFAULT_MASKS
+from resolvers.operations import Service
+from schema.build import build_catalogue, build_schema
+from vault.keyring import load_or_create
+from vault.sealing import KeyCache
+
+DEFAULT_RULESET = 1
+POOL_SIZE = 10
+READY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set."""
+
+    audience_ceiling: int = 2_000
+    """People shown to one marketing recipient a day (C21)."""
+    partial_status: int = 200
+
+
+def build_app(installation: Installation, database: Database, settings: Settings = Settings()) -> Starlette:
+    """The application over one installation and database."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with connect(database.application, min_size=2, max_size=POOL_SIZE) as pool:
+            service = build_service(installation, pool, settings)
+            keys = TokenKeys.load_or_create(installation.token_keys_path)
+            app.state.pool = pool
+            app.state.endpoint = Endpoint(service, Verifier(keys), utc_now, settings.partial_status)
+            yield
+
+    routes = [
+        Route("/graphql", _graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]),
+        Route("/livez", _live),
+        Route("/readyz", _ready),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def build_service(installation: Installation, pool: Any, settings: Settings) -> Service:  # noqa: ANN401 - asyncpg's pool
+    """The service that answers, with the default ruleset compiled."""
+    schema = build_schema()
+    snapshot = default_snapshot()
+    keyring = load_or_create(installation.keyring_path)
+    return Service(
+        schema=schema,
+        snapshot=lambda: snapshot,
+        keyring=keyring,
+        pool=pool,
+        masks=DEFAULT_MASKS,
+        audience_ceiling=settings.audience_ceiling,
+        clock=utc_now,
+        documents=Documents(schema),
+        keys=KeyCache(keyring),
+    )
+
+
+def default_snapshot() -> Snapshot:
+    """The default ruleset, checked and compiled. Raises RulesetError."""
+    catalogue = build_catalogue(build_schema())
+    return compile_ruleset(make_ruleset(DEFAULT_RULESET, read_rules(RULES), catalogue=catalogue), catalogue)
+
+
+async def _graphql(request: Request) -> Response:
+    answer: Response = await request.app.state.endpoint(request)
+    return answer
+
+
+async def _live(_: Request) -> Response:
+    return JSONResponse({"status": "live"})
+
+
+async def _ready(request: Request) -> Response:
+    """Ready while the database answers."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await request.app.state.pool.fetchval("SELECT 1")
+    except Exception:  # noqa: BLE001 - whatever it is, the answer is the same
+        return JSONResponse({"status": "unavailable"}, status_code=503)
+    return JSONResponse({"status": "ready"})

@@ -1,0 +1,92 @@
+"""The default ruleset, generated from the minimum-necessary matrix and its grants: exactly that and no more.
+
+`authz/data/necessity.csv` and `grants.csv` are the source; `authz/data/rules/` holds the generated files,
+one per category and one for filters, and a test keeps them equal.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from authz.rules import COLUMNS, Rule, parse_rule
+from authz.vocabulary import ANY, Action
+from models.vocabulary import Category, Purpose, Role
+
+DATA = Path(__file__).parent / "data"
+RULES = DATA / "rules"
+_LEVELS = {"-": 0, "M": 1, "R": 2}
+_ACTIONS = {1: Action.MASK, 2: Action.REVEAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Necessity:
+    """One row of the matrix: what one role needs for one purpose in one (relation, basis) pair."""
+
+    role: Role
+    purpose: Purpose
+    relation: str
+    basis: str
+    levels: Mapping[Category, int]
+    clause: str
+
+    def is_broader_than(self, other: "Necessity") -> bool:
+        """Does this row fit wherever the other one fits, and elsewhere too?"""
+        return (
+            (self.role, self.purpose) == (other.role, other.purpose)
+            and self.relation in (ANY, other.relation)
+            and self.basis in (ANY, other.basis)
+            and (self.relation, self.basis) != (other.relation, other.basis)
+        )
+
+
+def read_necessity(path: Path = DATA / "necessity.csv") -> tuple[Necessity, ...]:
+    """The matrix. Raises KeyError or ValueError for a word outside the vocabulary."""
+    return tuple(
+        Necessity(
+            role=Role(row["role"]),
+            purpose=Purpose(row["purpose"]),
+            relation=row["relation"],
+            basis=row["basis"],
+            levels={category: _LEVELS[row[category.value]] for category in Category},
+            clause=row["clause"],
+        )
+        for row in _rows(path)
+    )
+
+
+def rules_by_file() -> dict[str, list[Rule]]:
+    """The generated rules by file name: `health.csv` and so on, and `filter.csv`."""
+    matrix = read_necessity()
+    files = {f"{category}.csv": list(_category_rules(matrix, category)) for category in Category}
+    files["filter.csv"] = list(_grants(DATA / "grants.csv"))
+    return files
+
+
+def render(rules: Iterable[Rule]) -> str:
+    """The text of one rule file."""
+    lines = [",".join(COLUMNS), *(",".join(astuple(rule)) for rule in rules)]
+    return "\n".join(lines) + "\n"
+
+
+def _category_rules(matrix: tuple[Necessity, ...], category: Category) -> Iterator[Rule]:
+    for row in matrix:
+        level = row.levels[category]
+        granted_anyway = any(other.is_broader_than(row) and other.levels[category] >= level for other in matrix)
+        if level and not granted_anyway:
+            words = ("allow", row.role, row.purpose, row.relation, row.basis, _ACTIONS[level], category, row.clause)
+            yield parse_rule(words, place="necessity.csv")
+
+
+def _grants(path: Path) -> Iterator[Rule]:
+    for row in _rows(path):
+        words = [
+            "allow",
+            *(row[name] for name in ("role", "purpose", "relation", "basis", "action", "object", "clause")),
+        ]
+        yield parse_rule(words, place="grants.csv")
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        yield from csv.DictReader(line for line in stream if not line.startswith("#"))

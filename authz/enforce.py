@@ -1,0 +1,60 @@
+"""The one place that asks Casbin: an enforcer per (role, purpose) slice, built once and never changed."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import casbin
+
+from authz.catalogue import Catalogue
+from authz.rules import Rule, RulesetError
+from authz.situations import holds
+from authz.vocabulary import Action, RuleEffect
+
+_MODEL = (Path(__file__).parent / "model.conf").read_text()
+
+
+def acts(asked: str, action: str, effect: str) -> bool:
+    """Does a rule speak to the asked action?
+
+    Masking is part of revealing: what may be revealed may be masked, and where masking is denied so is revealing.
+    """
+    if asked == action:
+        return True
+    if asked == Action.MASK:
+        return action == Action.REVEAL and effect == RuleEffect.ALLOW
+    return asked == Action.REVEAL and action == Action.MASK and effect == RuleEffect.DENY
+
+
+class Enforcer:
+    """Casbin over the rules of one slice."""
+
+    def __init__(self, rules: Iterable[Rule], *, catalogue: Catalogue) -> None:
+        """Load the rules and read them back. Raises RulesetError if Casbin holds other rows than given."""
+        logging.getLogger("casbin").setLevel(logging.CRITICAL)
+        model = casbin.Model()
+        model.load_model_from_text(_MODEL)
+        self._enforcer = casbin.Enforcer(model)
+        self._catalogue = catalogue
+        self._enforcer.add_function("acts", acts)
+        self._enforcer.add_function("covers", self._covers)
+        self._enforcer.add_function("holds", holds)
+        rows = [
+            [rule.role, rule.purpose, rule.relation, rule.basis, rule.object, rule.action, rule.effect]
+            for rule in rules
+        ]
+        for row in rows:
+            self._enforcer.add_policy(*(str(word) for word in row))
+        if sorted(self._enforcer.get_policy()) != sorted([[str(word) for word in row] for row in rows]):
+            message = "the rules that Casbin loaded are not the rules that were given"
+            raise RulesetError(message)
+        self._empty = not rows
+
+    def allows(self, role: str, purpose: str, *, situation: int, coordinate: str, action: Action) -> bool:
+        """May this role, for this purpose, in this situation, do this with this coordinate?"""
+        if self._empty or not role or not purpose or coordinate not in self._catalogue:
+            return False
+        return bool(self._enforcer.enforce(role, purpose, situation, coordinate, str(action.value)))
+
+    def _covers(self, coordinate: str, obj: str) -> bool:
+        return obj in (coordinate, self._catalogue[coordinate].category.value)

@@ -1,0 +1,252 @@
+"""The first wall: which rows exist for whom, as SQL for every (role, purpose) and noun (DESIGN.md, "Which rows").
+
+A predicate speaks of the row as `t` and of the caller by named parameters; a noun that is missing has no rows.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from authz.subjects import active, assignee, recipient
+from models.vocabulary import Purpose, Role
+
+_APPLIED = "('SUBMITTED','UNDERWRITING','DECLINED','AWAITING_PAYMENT')"
+_ISSUED = "('IN_FORCE','GRACE','LAPSED','SURRENDERED','EXPIRED','TERMINATED')"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one noun. `listed`, where given, says the same as `member` in the form that lists fastest."""
+
+    member: str
+    listed: str | None = None
+
+    @property
+    def for_lists(self) -> str:
+        """The predicate to list by."""
+        return self.listed or self.member
+
+
+Scope = Mapping[str, Rows]
+"""Rows by table: person, device, policy, beneficiary, claim, consent."""
+
+_NOTHING: Scope = {}
+
+
+def scope_of(role: Role, purpose: Purpose) -> Scope:
+    """The rows that exist for a role under a purpose; unknown combinations have none."""
+    if purpose == Purpose.MARKETING and (role, purpose) in _SCOPES:
+        return {"person": Rows("audience.audience_id IS NOT NULL")}
+    if role in _EVERY_PURPOSE:
+        return _EVERY_PURPOSE[role]
+    return _SCOPES.get((role, purpose), _NOTHING)
+
+
+def audience(role: Role) -> str:
+    """SQL: the audience of a marketing recipient, one row a person, under the ids only it knows (C21)."""
+    return (
+        "(SELECT DISTINCT ON (c.audience_id) c.audience_id, c.person_id FROM consent c"
+        f" WHERE c.purpose = 'marketing' AND {recipient(role, 'c.recipient_id')} AND {active('c')}"
+        " ORDER BY c.audience_id)"
+    )
+
+
+def _of_policies(policy: Callable[[str], str], *, narrow: bool) -> Rows:
+    """Holder and insured of the policies that `policy` (a predicate on an alias) lets through."""
+    member = f"EXISTS (SELECT 1 FROM policy w WHERE (w.holder_id = t.id OR w.insured_id = t.id) AND {policy('w')})"
+    return Rows(member, _either_party("policy", policy) if narrow else None)
+
+
+def _of_claims(claim: Callable[[str], str], *, narrow: bool) -> Rows:
+    member = f"EXISTS (SELECT 1 FROM claim c WHERE (c.holder_id = t.id OR c.insured_id = t.id) AND {claim('c')})"
+    return Rows(member, _either_party("claim", claim) if narrow else None)
+
+
+def _either_party(table: str, predicate: Callable[[str], str]) -> str:
+    return (
+        f"t.id IN (SELECT w.holder_id FROM {table} w WHERE {predicate('w')}"
+        f" UNION SELECT w.insured_id FROM {table} w WHERE {predicate('w')})"
+    )
+
+
+def _persons_own(person: str) -> Scope:
+    """A customer's rows, or a guardian's, where `person` is ` = :person` or ` = ANY(:wards)`."""
+    held_or_insured = f"(t.holder_id {person} OR t.insured_id {person})"
+    return {
+        "person": Rows(
+            f"(t.id {person} OR EXISTS (SELECT 1 FROM policy w WHERE w.insured_id = t.id AND w.holder_id {person}))",
+            f"(t.id {person} OR t.id IN (SELECT w.insured_id FROM policy w WHERE w.holder_id {person}))",
+        ),
+        "policy": Rows(held_or_insured),
+        "beneficiary": Rows(f"t.holder_id {person}"),
+        "claim": Rows(held_or_insured),
+        "consent": Rows(f"t.person_id {person}"),
+        "device": Rows(f"t.person_id {person}"),
+    }
+
+
+def _agent() -> Scope:
+    def policy(alias: str) -> str:
+        work = assignee(Role.BROKER_AGENT, "a")
+        return f"EXISTS (SELECT 1 FROM assignment a WHERE a.policy_id = {alias}.id AND {work})"
+
+    return {
+        "person": _of_policies(policy, narrow=True),
+        "policy": Rows(policy("t")),
+        "beneficiary": Rows(f"EXISTS (SELECT 1 FROM policy w WHERE w.id = t.policy_id AND {policy('w')})"),
+        "consent": Rows(
+            "t.purpose = 'application' AND EXISTS (SELECT 1 FROM policy w"
+            f" WHERE (w.holder_id = t.person_id OR w.insured_id = t.person_id) AND {policy('w')})",
+        ),
+    }
+
+
+def _whole_brokerage() -> Scope:
+    return {
+        "person": Rows("EXISTS (SELECT 1 FROM policy w WHERE w.holder_id = t.id OR w.insured_id = t.id)"),
+        "policy": Rows("TRUE"),
+        "beneficiary": Rows("TRUE"),
+        "claim": Rows("t.status <> 'DRAFT'"),
+    }
+
+
+def _assigned_case(role: Role, condition: str) -> str:
+    work = assignee(role, "a")
+    return (
+        "EXISTS (SELECT 1 FROM verification_case v JOIN assignment a ON a.verification_case_id = v.id"
+        f" WHERE {condition} AND {work})"
+    )
+
+
+def _risk_verification() -> Scope:
+    def claim(alias: str) -> str:
+        return f"{alias}.status <> 'DRAFT' AND {_assigned_case(Role.RISK_ANALYST, f'v.claim_id = {alias}.id')}"
+
+    return {
+        "person": Rows(_assigned_case(Role.RISK_ANALYST, "v.person_id = t.id")),
+        "claim": Rows(claim("t")),
+        "policy": Rows(f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = t.id AND {claim('c')})"),
+    }
+
+
+def _officer(cases: str) -> Scope:
+    """A privacy officer's rows, where `cases` selects the ids of the persons in the officer's hands."""
+    either = f"(t.holder_id IN ({cases}) OR t.insured_id IN ({cases}))"
+    return {
+        "person": Rows(f"t.id IN ({cases})"),
+        "policy": Rows(either),
+        "beneficiary": Rows(f"t.holder_id IN ({cases})"),
+        "claim": Rows(f"t.status <> 'DRAFT' AND {either}"),
+        "consent": Rows(f"t.person_id IN ({cases})"),
+        "device": Rows(f"t.person_id IN ({cases})"),
+    }
+
+
+def _requests_in_hand() -> str:
+    return (
+        "SELECT q.person_id FROM rights_request q JOIN assignment a ON a.rights_request_id = q.id"
+        f" WHERE q.closed_at IS NULL AND {assignee(Role.PRIVACY_OFFICER, 'a')}"
+    )
+
+
+def _disclosures_in_hand() -> str:
+    return (
+        "SELECT dp.person_id FROM disclosure_person dp JOIN disclosure_case d ON d.id = dp.case_id"
+        " JOIN assignment a ON a.disclosure_case_id = d.id"
+        f" WHERE {approved('d')} AND {assignee(Role.PRIVACY_OFFICER, 'a')}"
+    )
+
+
+def approved(alias: str) -> str:
+    """SQL: is this disclosure case approved, open and unexpired? (C25, C45)"""
+    return f"{alias}.approved_at IS NOT NULL AND {alias}.closed_at IS NULL AND {alias}.expires_at > now()"
+
+
+def _insurer(policy: Callable[[str], str]) -> Scope:
+    return {
+        "person": _of_policies(policy, narrow=False),
+        "policy": Rows(policy("t")),
+        "beneficiary": Rows(f"EXISTS (SELECT 1 FROM policy w WHERE w.id = t.policy_id AND {policy('w')})"),
+        "consent": Rows("t.recipient_id = :organization"),
+    }
+
+
+def _insurer_by_status(statuses: str) -> Scope:
+    return _insurer(lambda alias: f"{alias}.insurer_id = :organization AND {alias}.status IN {statuses}")
+
+
+def _insurer_claims() -> Scope:
+    def claim(alias: str) -> str:
+        return f"{alias}.insurer_id = :organization AND {alias}.status <> 'DRAFT'"
+
+    def policy(alias: str) -> str:
+        has_claim = f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = {alias}.id AND c.status <> 'DRAFT')"
+        return f"{alias}.insurer_id = :organization AND {has_claim}"
+
+    return {**_insurer(policy), "claim": Rows(claim("t")), "person": _of_claims(claim, narrow=False)}
+
+
+def _health_provider() -> Scope:
+    def policy(alias: str) -> str:
+        return (
+            f"EXISTS (SELECT 1 FROM health_service h WHERE h.policy_id = {alias}.id AND h.provider_id = :organization)"
+        )
+
+    return {"person": _of_policies(policy, narrow=True), "policy": Rows(policy("t"))}
+
+
+def _engaged(role: Role, *, cases: bool) -> Scope:
+    """Partners engaged on single claims or cases (C17): these, their policies and the policies' persons."""
+
+    def claim(alias: str) -> str:
+        work = f"EXISTS (SELECT 1 FROM assignment a WHERE a.claim_id = {alias}.id AND {assignee(role, 'a')})"
+        if cases:
+            work = f"({work} OR {_assigned_case(role, f'v.claim_id = {alias}.id')})"
+        return f"{alias}.status <> 'DRAFT' AND {work}"
+
+    people = _of_claims(claim, narrow=True)
+    if cases:
+        own = _assigned_case(role, "v.person_id = t.id")
+        people = Rows(f"({people.member} OR {own})", f"({people.for_lists} OR {own})")
+    return {
+        "person": people,
+        "policy": Rows(f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = t.id AND {claim('c')})"),
+        "claim": Rows(claim("t")),
+    }
+
+
+def _consented(purpose: Purpose) -> Scope:
+    return {
+        "person": Rows(
+            f"EXISTS (SELECT 1 FROM consent c WHERE c.person_id = t.id AND c.purpose = '{purpose.value}'"
+            f" AND c.recipient_id = :organization AND {active('c')})",
+        ),
+    }
+
+
+_EVERY_PURPOSE: Mapping[Role, Scope] = {
+    Role.CUSTOMER: _persons_own("= :person"),
+    Role.GUARDIAN: _persons_own("= ANY(:wards)"),
+}
+
+_SCOPES: Mapping[tuple[Role, Purpose], Scope] = {
+    (Role.BROKER_AGENT, Purpose.APPLICATION): _agent(),
+    (Role.BROKER_AGENT, Purpose.POLICY_SERVICE): _agent(),
+    (Role.CUSTOMER_SERVICE, Purpose.POLICY_SERVICE): _whole_brokerage(),
+    (Role.CUSTOMER_SERVICE, Purpose.SERVICE_MESSAGE): _whole_brokerage(),
+    (Role.CLAIMS_HANDLER, Purpose.CLAIM_HANDLING): _whole_brokerage(),
+    (Role.RISK_ANALYST, Purpose.VERIFICATION): _risk_verification(),
+    (Role.RISK_ANALYST, Purpose.SECURITY): {"person": Rows("TRUE"), "device": Rows("TRUE")},
+    (Role.PRIVACY_OFFICER, Purpose.RIGHTS_REQUEST): _officer(_requests_in_hand()),
+    (Role.PRIVACY_OFFICER, Purpose.REGULATORY_DISCLOSURE): _officer(_disclosures_in_hand()),
+    (Role.INSURER, Purpose.APPLICATION): _insurer_by_status(_APPLIED),
+    (Role.INSURER, Purpose.POLICY_SERVICE): _insurer_by_status(_ISSUED),
+    (Role.INSURER, Purpose.CLAIM_HANDLING): _insurer_claims(),
+    (Role.HEALTH_PROVIDER, Purpose.HEALTH_SERVICE): _health_provider(),
+    (Role.LOSS_ADJUSTER, Purpose.CLAIM_HANDLING): _engaged(Role.LOSS_ADJUSTER, cases=False),
+    (Role.SERVICE_PROVIDER, Purpose.VERIFICATION): _engaged(Role.SERVICE_PROVIDER, cases=True),
+    (Role.AFFILIATE, Purpose.VERIFICATION): _consented(Purpose.VERIFICATION),
+    (Role.MARKETER, Purpose.MARKETING): _NOTHING,
+    (Role.INSURER, Purpose.MARKETING): _NOTHING,
+    (Role.HEALTH_PROVIDER, Purpose.MARKETING): _NOTHING,
+    (Role.AFFILIATE, Purpose.MARKETING): _NOTHING,
+}

@@ -1,0 +1,47 @@
+"""What belongs to the caller in a compiled statement: bind parameters by name, never text."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from models.vocabulary import PARTNER_ROLES, PERSON_ROLES, Purpose, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The authenticated caller, as the token tells it; `categories` is a stored set (`to_bits`)."""
+
+    role: Role
+    purposes: tuple[Purpose, ...]
+    categories: int
+    token_id: str
+    account: UUID | None = None
+    """The account of a customer or guardian, the row of a member of staff; None for a partner."""
+    person: UUID | None = field(default=None, repr=False)
+    organization: UUID | None = None
+    organization_code: str | None = None
+
+    @property
+    def identity(self) -> UUID | None:
+        """Who acts: the account, or for a partner the organization."""
+        return self.account or self.organization
+
+
+def assignee(role: Role, alias: str) -> str:
+    """SQL: is this assignment the caller's, and not ended?"""
+    column = "organization_id = :organization" if role in PARTNER_ROLES else "staff_id = :account"
+    return f"{alias}.{column} AND {alias}.ended_at IS NULL"
+
+
+def recipient(role: Role, column: str) -> str:
+    """SQL: is the caller the recipient in this column? Everyone but a partner acts for the brokerage, null."""
+    return f"{column} = :organization" if role in PARTNER_ROLES else f"{column} IS NULL"
+
+
+def is_self(role: Role, person: str) -> str:
+    """SQL: is this person the caller's own?"""
+    return f"{person} = :person" if role in PERSON_ROLES else "FALSE"
+
+
+def active(alias: str) -> str:
+    """SQL: is this consent neither withdrawn nor expired?"""
+    return f"{alias}.withdrawn_at IS NULL AND ({alias}.expires_at IS NULL OR {alias}.expires_at > now())"

@@ -1,0 +1,308 @@
+"""Situations in SQL: which (relation, basis) pairs some record witnesses for a row's data subject.
+
+docs/decisions/001-situations.md says what is computed here and why. The row is `t`; of a beneficiary, and of a claim
+outside claim_handling, its policy is joined as `p`. Only pairs that some rule of the slice can tell apart are computed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from authz.compile import Slice
+from authz.scope import approved
+from authz.situations import pair_bit
+from authz.subjects import active, assignee, recipient
+from authz.vocabulary import Basis, DataSubject, Relation
+from models.vocabulary import PARTNER_ROLES, PERSON_ROLES, Purpose, Role
+
+TIE = 1 << 40
+"""Set in a mask of categories when the record ties the subject, whatever it opens."""
+
+_OPEN_POLICY: Mapping[Purpose, tuple[str, ...]] = {
+    Purpose.APPLICATION: ("SUBMITTED", "UNDERWRITING", "AWAITING_PAYMENT"),
+    Purpose.POLICY_SERVICE: ("IN_FORCE", "GRACE"),
+    Purpose.SERVICE_MESSAGE: ("IN_FORCE", "GRACE"),
+    Purpose.ACCOUNT_SERVICE: ("IN_FORCE", "GRACE"),
+}
+_OPEN_CLAIM = ("REPORTED", "MATERIALS_PENDING", "SUBMITTED", "REVIEWING", "INVESTIGATING", "APPROVED")
+
+_PERSON: Mapping[tuple[str, DataSubject], str] = {
+    ("person", DataSubject.USER): "t.id",
+    ("device", DataSubject.USER): "t.person_id",
+    ("policy", DataSubject.HOLDER): "t.holder_id",
+    ("policy", DataSubject.INSURED): "t.insured_id",
+    ("beneficiary", DataSubject.BENEFICIARY): "CASE WHEN t.person_verified_at IS NOT NULL THEN t.person_id END",
+    ("claim", DataSubject.HOLDER): "t.holder_id",
+    ("claim", DataSubject.INSURED): "t.insured_id",
+    ("claim", DataSubject.REPORTER): "CASE WHEN t.reporter_verified_at IS NOT NULL THEN t.reporter_id END",
+    ("claim", DataSubject.PAYEE): "CASE WHEN t.payee_verified_at IS NOT NULL THEN t.payee_id END",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """SQL of the set of categories in which a record opens `basis` for `relation`; TIE if it ties at all."""
+
+    relation: Relation
+    basis: Basis
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class SituationSql:
+    """How a statement computes one data subject's situation: pair bits, and masks that depend on the category."""
+
+    bits: str | None
+    masks: tuple[Mask, ...]
+    joins_policy: bool
+
+
+def situation_sql(compiled: Slice, table: str, *, of: DataSubject) -> SituationSql:
+    """The situation of data subject `of` in rows of `table`. Raises KeyError where the table has no such person."""
+    asked = _Asked(compiled, table, of, _PERSON[table, of])
+    bits = [part for part in _bit_parts(asked) if part is not None]
+    joins = table == "beneficiary" or (table == "claim" and compiled.purpose != Purpose.CLAIM_HANDLING)
+    return SituationSql(
+        bits="(" + " | ".join(bits) + ")::bigint" if bits else None,
+        masks=tuple(_masks(asked)),
+        joins_policy=joins and bool(bits),
+    )
+
+
+def combine(bits: int, masks: tuple[tuple[Mask, int | None], ...], *, category_bit: int) -> int:
+    """The situation of one row for one category, from what the statement gave."""
+    for mask, found in masks:
+        if found is not None:
+            if found & category_bit:
+                bits |= pair_bit(mask.relation, mask.basis)
+            elif found & TIE:
+                bits |= pair_bit(mask.relation, Basis.NONE)
+    return bits
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question: whose situation, in rows of which table, for which slice; `person` is SQL, null if unlinked."""
+
+    slice: Slice
+    table: str
+    of: DataSubject
+    person: str
+
+    @property
+    def role(self) -> Role:
+        return self.slice.role
+
+    @property
+    def about_user(self) -> bool:
+        return self.of == DataSubject.USER
+
+    def ties(self, found: Mapping[Relation, str]) -> dict[Relation, str]:
+        """Those relations that some rule names."""
+        return {relation: sql for relation, sql in found.items() if relation in self.slice.relations}
+
+    def personal_ties(self) -> dict[Relation, str]:
+        """`self` and `guardian_of`: ties to the data subject, whatever the record."""
+        found = {}
+        if self.role == Role.CUSTOMER:
+            found[Relation.SELF] = f"({self.person} IS NOT NULL AND {self.person} = :person)"
+        if self.role == Role.GUARDIAN:
+            found[Relation.GUARDIAN_OF] = f"({self.person} IS NOT NULL AND {self.person} = ANY(:wards))"
+        return found
+
+
+def _bit_parts(asked: _Asked) -> Iterator[str | None]:
+    purpose = asked.slice.purpose
+    if asked.about_user:
+        yield _bits(asked, asked.personal_ties(), None)
+    if purpose == Purpose.CLAIM_HANDLING:
+        yield _claims(asked)
+    elif purpose == Purpose.HEALTH_SERVICE:
+        yield _health_services(asked)
+    else:
+        yield _policies(asked)
+    if purpose == Purpose.RIGHTS_REQUEST:
+        yield _rights_requests(asked)
+
+
+def _bits(asked: _Asked, ties: Mapping[Relation, str], opens: tuple[Basis, str] | None) -> str | None:
+    """SQL of one record's pair bits, or None if no rule could tell them apart."""
+    named = asked.ties(ties)
+    if opens is not None and opens[0] not in asked.slice.bases:
+        opens = None
+    parts = [_tied(relation, tie, opens) for relation, tie in named.items()]
+    if opens is not None and asked.slice.names_untied:
+        untied = " OR ".join(named.values()) or "FALSE"
+        parts.append(f"CASE WHEN {opens[1]} AND NOT ({untied}) THEN {pair_bit(Relation.NONE, opens[0])} ELSE 0 END")
+    return " | ".join(parts) if parts else None
+
+
+def _tied(relation: Relation, tie: str, opens: tuple[Basis, str] | None) -> str:
+    plain = str(pair_bit(relation, Basis.NONE))
+    value = f"CASE WHEN {opens[1]} THEN {pair_bit(relation, opens[0])} ELSE {plain} END" if opens else plain
+    return f"CASE WHEN {tie} THEN {value} ELSE 0 END"
+
+
+def _total(bits: str | None, source: str) -> str | None:
+    """SQL of the pair bits of many records."""
+    return f"coalesce({_bit_or(bits, source)}, 0)" if bits else None
+
+
+def _bit_or(bits: str, source: str) -> str:
+    # The inner SELECT keeps the aggregate here: one over nothing but outer columns would belong to the outer query.
+    return f"(SELECT bit_or(x.bits) FROM (SELECT ({bits})::bigint AS bits FROM {source}) x)"
+
+
+def _record_ties(asked: _Asked, record: str, *, target: str) -> dict[Relation, str]:
+    """How a policy or claim (alias `record`) ties the caller to the asked data subject."""
+    ties = asked.personal_ties()
+    if asked.role == Role.CUSTOMER:
+        ties |= _holder_tie(asked, record)
+    if asked.role not in PERSON_ROLES:
+        work = assignee(asked.role, "a")
+        ties[Relation.ASSIGNED] = f"EXISTS (SELECT 1 FROM assignment a WHERE a.{target} = {record}.id AND {work})"
+    if asked.role in PARTNER_ROLES:
+        ties[Relation.UNDERWRITER] = f"{record}.insurer_id = :organization"
+    return ties
+
+
+def _holder_tie(asked: _Asked, record: str) -> dict[Relation, str]:
+    held = f"{record}.holder_id = :person"
+    if asked.of == DataSubject.INSURED:
+        return {Relation.HOLDER_OF: f"({held} AND {record}.insured_id <> :person)"}
+    if asked.of == DataSubject.USER:
+        return {Relation.HOLDER_OF: f"({held} AND {record}.insured_id = {asked.person} AND {asked.person} <> :person)"}
+    if asked.of == DataSubject.BENEFICIARY:
+        return {Relation.HOLDER_OF: f"({held} AND {asked.person} IS DISTINCT FROM :person)"}
+    return {}
+
+
+def _policies(asked: _Asked) -> str | None:
+    record = {"person": "w", "device": "w", "policy": "t"}.get(asked.table, "p")
+    statuses = _OPEN_POLICY.get(asked.slice.purpose, ())
+    if asked.slice.purpose == Purpose.APPLICATION and asked.role == Role.BROKER_AGENT:
+        statuses = ("DRAFT", *statuses)
+    opens = (Basis.CONTRACT_OPEN, _in(f"{record}.status", statuses)) if statuses else None
+    bits = _bits(asked, _record_ties(asked, record, target="policy_id"), opens)
+    if not asked.about_user:
+        return bits
+    return _total(bits, f"policy w WHERE w.holder_id = {asked.person} OR w.insured_id = {asked.person}")
+
+
+def _claims(asked: _Asked) -> str | None:
+    record = "t" if asked.table == "claim" else "c"
+    opens = (Basis.CONTRACT_OPEN, _in(f"{record}.status", _OPEN_CLAIM))
+    bits = _bits(asked, _record_ties(asked, record, target="claim_id"), opens)
+    if asked.table == "claim":
+        return f"CASE WHEN t.status = 'DRAFT' THEN 0 ELSE {bits} END" if bits else None
+    if asked.about_user:
+        return _total(
+            bits,
+            f"claim c WHERE (c.holder_id = {asked.person} OR c.insured_id = {asked.person}) AND c.status <> 'DRAFT'",
+        )
+    policy = "t.id" if asked.table == "policy" else "t.policy_id"
+    return _total(bits, f"claim c WHERE c.policy_id = {policy} AND c.status <> 'DRAFT'")
+
+
+def _health_services(asked: _Asked) -> str | None:
+    ties = asked.personal_ties()
+    if asked.role in PARTNER_ROLES:
+        ties[Relation.PROVIDER] = "h.provider_id = :organization"
+    opens = (Basis.CONTRACT_OPEN, "h.starts_at <= now() AND (h.ends_at IS NULL OR h.ends_at > now())")
+    bits = _bits(asked, ties, opens)
+    if asked.about_user:
+        people = f"w.holder_id = {asked.person} OR w.insured_id = {asked.person}"
+        return _total(bits, f"health_service h JOIN policy w ON w.id = h.policy_id WHERE {people}")
+    policy = "t.id" if asked.table == "policy" else "t.policy_id"
+    return _total(bits, f"health_service h WHERE h.policy_id = {policy}")
+
+
+def _rights_requests(asked: _Asked) -> str | None:
+    ties = {}
+    if asked.role == Role.CUSTOMER:
+        ties[Relation.SELF] = "q.person_id = :person"
+    elif asked.role == Role.GUARDIAN:
+        ties[Relation.GUARDIAN_OF] = "(q.requester_id = :person AND q.person_id = ANY(:wards))"
+    else:
+        ties[Relation.ASSIGNED] = _case_work(asked, "rights_request_id", "q")
+    bits = _bits(asked, ties, (Basis.REQUEST, "q.closed_at IS NULL"))
+    return _total(bits, f"rights_request q WHERE q.person_id = {asked.person}")
+
+
+def _case_work(asked: _Asked, column: str, case: str) -> str:
+    return f"EXISTS (SELECT 1 FROM assignment a WHERE a.{column} = {case}.id AND {assignee(asked.role, 'a')})"
+
+
+def _masks(asked: _Asked) -> Iterator[Mask]:
+    bases = asked.slice.bases
+    if asked.slice.purpose == Purpose.VERIFICATION and asked.role not in PERSON_ROLES:
+        yield from _verification_masks(asked)
+    if Basis.EXCEPTION in bases and asked.role not in PERSON_ROLES:
+        yield from _disclosure_masks(asked)
+    if Basis.CONSENT in bases:
+        yield from _consent_masks(asked)
+
+
+def _case_masks(  # noqa: PLR0913 - the parts of one subquery
+    asked: _Asked, basis: Basis, *, tie: str, live: str, categories: str, source: str
+) -> Iterator[Mask]:
+    """Masks of cases that tie by assignment."""
+    opened = f"CASE WHEN {live} THEN {categories} ELSE 0 END"
+    named = Relation.ASSIGNED in asked.slice.relations
+    if named:
+        yield Mask(Relation.ASSIGNED, basis, _bit_or(f"{opened} | {TIE}", f"{source} AND {tie}"))
+    if asked.slice.names_untied and basis in asked.slice.bases:
+        untied = f" AND NOT {tie}" if named else ""
+        yield Mask(Relation.NONE, basis, _bit_or(opened, f"{source}{untied}"))
+
+
+def _verification_masks(asked: _Asked) -> Iterator[Mask]:
+    covered = {
+        "claim": " AND v.claim_id = t.id",
+        "policy": " AND EXISTS (SELECT 1 FROM claim vc WHERE vc.id = v.claim_id AND vc.policy_id = t.id)",
+        "beneficiary": " AND EXISTS (SELECT 1 FROM claim vc WHERE vc.id = v.claim_id AND vc.policy_id = t.policy_id)",
+    }.get(asked.table, "")
+    live = (
+        "v.closed_at IS NULL AND n.person_id = v.person_id AND n.purpose = 'verification'"
+        f" AND {recipient(asked.role, 'n.recipient_id')} AND {active('n')}"
+    )
+    return _case_masks(
+        asked,
+        Basis.CONSENT,
+        tie=_case_work(asked, "verification_case_id", "v"),
+        live=live,
+        categories="n.categories",
+        source=(
+            f"verification_case v JOIN consent n ON n.id = v.consent_id WHERE v.person_id = {asked.person}{covered}"
+        ),
+    )
+
+
+def _disclosure_masks(asked: _Asked) -> Iterator[Mask]:
+    return _case_masks(
+        asked,
+        Basis.EXCEPTION,
+        tie=_case_work(asked, "disclosure_case_id", "d"),
+        live=f"{approved('d')} AND {recipient(asked.role, 'd.recipient_id')}",
+        categories="d.categories",
+        source=(
+            "disclosure_case d JOIN disclosure_person dp ON dp.case_id = d.id"
+            f" WHERE dp.person_id = {asked.person} AND d.purpose = '{asked.slice.purpose.value}'"
+        ),
+    )
+
+
+def _consent_masks(asked: _Asked) -> Iterator[Mask]:
+    source = (
+        f"consent n WHERE n.person_id = {asked.person} AND n.purpose = '{asked.slice.purpose.value}'"
+        f" AND {recipient(asked.role, 'n.recipient_id')}"
+    )
+    marketing = asked.slice.purpose == Purpose.MARKETING
+    if marketing and Relation.AUDIENCE in asked.slice.relations:
+        opened = f"CASE WHEN {active('n')} THEN n.categories ELSE 0 END"
+        yield Mask(Relation.AUDIENCE, Basis.CONSENT, _bit_or(f"{opened} | {TIE}", source))
+    elif asked.slice.names_untied:
+        yield Mask(Relation.NONE, Basis.CONSENT, _bit_or("n.categories", f"{source} AND {active('n')}"))
+
+
+def _in(column: str, words: tuple[str, ...]) -> str:
+    return f"{column} IN ({','.join(repr(word) for word in words)})"

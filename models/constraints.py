@@ -1,0 +1,25 @@
+"""What the database enforces and Tortoise cannot express: applied once, by migration 0002."""
+
+STATEMENTS: tuple[str, ...] = (
+    # A claim's and a beneficiary's repeated columns always equal their policy's.
+    "ALTER TABLE policy ADD CONSTRAINT policy_parties_key UNIQUE (id, insurer_id, holder_id, insured_id)",
+    "ALTER TABLE policy ADD CONSTRAINT policy_holder_key UNIQUE (id, holder_id)",
+    (
+        "ALTER TABLE claim ADD CONSTRAINT claim_parties_fkey FOREIGN KEY (policy_id, insurer_id, holder_id, insured_id)"
+        " REFERENCES policy (id, insurer_id, holder_id, insured_id)"
+    ),
+    (
+        "ALTER TABLE beneficiary ADD CONSTRAINT beneficiary_holder_fkey FOREIGN KEY (policy_id, holder_id)"
+        " REFERENCES policy (id, holder_id)"
+    ),
+    "ALTER TABLE assignment ADD CONSTRAINT assignment_one_assignee CHECK (num_nonnulls(staff_id, organization_id) = 1)",
+    (
+        "ALTER TABLE assignment ADD CONSTRAINT assignment_one_target"
+        " CHECK (num_nonnulls(policy_id, claim_id, verification_case_id, rights_request_id, disclosure_case_id) = 1)"
+    ),
+    "ALTER TABLE guardian_link ADD CONSTRAINT guardian_link_two_people CHECK (guardian_id <> child_id)",
+    "ALTER TABLE beneficiary ADD CONSTRAINT beneficiary_share_range CHECK (share > 0 AND share <= 100)",
+    # Drafts have no dates yet: they sort last, and the keyset needs a value.
+    "CREATE INDEX policy_starts_on_idx ON policy ((coalesce(starts_on, 'infinity'::date)), id)",
+    "CREATE INDEX policy_insurer_starts_on_idx ON policy (insurer_id, (coalesce(starts_on, 'infinity'::date)), id)",
+)

@@ -1,0 +1,212 @@
+"""How the application and its migrations reach the database: Tortoise and compiled SQL on one pool."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from secrets import token_bytes
+from typing import Any
+
+import asyncpg
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import BaseORMException, OperationalError
+from tortoise.migrations.executor import MigrationExecutor
+from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
+from tortoise.transactions import in_transaction
+
+from models.embedded import Credentials, Database
+from models.installation import InstallationError
+from models.scram import scram_verifier
+
+CONNECTION = "default"
+
+MODULES = (
+    "models.accounts",
+    "models.assignments",
+    "models.audiences",
+    "models.beneficiaries",
+    "models.cases",
+    "models.claims",
+    "models.consents",
+    "models.demo_loads",
+    "models.devices",
+    "models.guardian_links",
+    "models.health_services",
+    "models.keys",
+    "models.ledger",
+    "models.organizations",
+    "models.people",
+    "models.policies",
+    "models.products",
+    "models.virtual_phones",
+)
+
+APPEND_ONLY = ("ledger",)
+"""Tables whose rows the application role can add and read, and neither change nor delete (C59)."""
+
+_MIGRATIONS_TABLE = "tortoise_migrations"
+_MIGRATION_LOCK = 0x6E656564
+"""Any number that nothing else in the database takes as its advisory lock."""
+
+# At DEBUG this logger writes every statement with its values: never, however logging is configured.
+logging.getLogger("tortoise.db_client").setLevel(logging.WARNING)
+
+
+async def _keep_session(_: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Clear nothing when a connection returns to the pool.
+
+    Nothing here sets session state, and the default would cost every operation a round trip.
+    """
+
+
+# `dict[str, Any]` is what Tortoise reads.
+def tortoise_config(credentials: Credentials, *, min_size: int, max_size: int) -> dict[str, Any]:
+    """Tortoise's settings for one role; sizes are the pool's, in connections."""
+    client = {
+        "host": credentials.host,
+        "port": credentials.port,
+        "user": credentials.user,
+        "password": credentials.password or None,
+        "database": credentials.database,
+        "ssl": credentials.sslmode,
+        "minsize": min_size,
+        "maxsize": max_size,
+        "reset": _keep_session,
+        # A plan's statement may be long and is worth keeping for good; so is an idle connection.
+        "statement_cache_size": 1000,
+        "max_cacheable_statement_size": 0,
+        "max_cached_statement_lifetime": 0,
+        "max_inactive_connection_lifetime": 0,
+        "max_queries": 1_000_000,
+        "server_settings": {"application_name": "needful", "jit": "off", "timezone": "UTC"},
+    }
+    return {
+        "connections": {CONNECTION: {"engine": "tortoise.backends.asyncpg", "credentials": client}},
+        "apps": {
+            "models": {
+                "models": list(MODULES),
+                "default_connection": CONNECTION,
+                "migrations": "models.migrations",
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+TORTOISE = tortoise_config(Credentials("/nowhere", 5432, "nobody", "", "nothing"), min_size=0, max_size=1)
+"""For `tortoise makemigrations`, which compares models with migrations and opens no database."""
+
+
+@asynccontextmanager
+async def connect(
+    credentials: Credentials, *, min_size: int = 1, max_size: int = 10, shared: bool = True
+) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    """Open Tortoise for one role and give the pool it uses, for as long as the block lasts.
+
+    `shared`: tasks that were not started within the block, such as requests, find it too; one at a time.
+    Raises InstallationError where the database cannot be opened.
+    """
+    config = tortoise_config(credentials, min_size=min_size, max_size=max_size)
+    async with TortoiseContext() as context:
+        await context.init(config=config, _enable_global_fallback=shared)
+        await _open(context, credentials)
+        yield pool()
+
+
+async def _open(context: TortoiseContext, credentials: Credentials) -> None:
+    try:
+        await context.db().create_connection(with_db=True)
+    except (OSError, BaseORMException, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        message = (
+            f"The database {credentials.database} at {credentials.host}:{credentials.port} cannot be opened"
+            f" as {credentials.user} ({type(error).__name__}): check DATABASE_URL and that the server runs."
+        )
+        raise InstallationError(message) from None
+
+
+def pool() -> "asyncpg.Pool[asyncpg.Record]":
+    """The very pool that Tortoise uses, for compiled SQL. What it runs is never part of a transaction."""
+    client = get_connection(CONNECTION)
+    # Tortoise has no public name for either.
+    while isinstance(client, TransactionWrapper):
+        client = client._parent  # noqa: SLF001
+    found = client._pool if isinstance(client, AsyncpgDBClient) else None  # noqa: SLF001
+    if found is None:
+        message = "the database is not connected"
+        raise RuntimeError(message)
+    return found
+
+
+async def migrate(database: Database) -> None:
+    """Bring the tables and the application role's rights up to date: all of it or, on a fault, nothing.
+
+    Raises InstallationError where the database is a newer Needful's, or its owner may not do this.
+    """
+    async with (
+        connect(database.owner, max_size=1, shared=False),
+        in_transaction(CONNECTION) as transaction,
+    ):
+        await transaction.execute_query("SELECT pg_advisory_xact_lock($1)", [_MIGRATION_LOCK])
+        await _apply_migrations(transaction)
+        await _admit(transaction, database.application)
+
+
+async def _apply_migrations(transaction: BaseDBAsyncClient) -> None:
+    # The record table comes first: where it is missing, Tortoise asks it all the same and ignores the error,
+    # which in a transaction nothing can ignore.
+    executor = MigrationExecutor(transaction, TORTOISE["apps"])
+    await executor.recorder.ensure_schema(AsyncpgSchemaEditor(transaction, atomic=False))
+    await executor.loader.build_graph()
+    unknown = executor.loader.applied_migrations - executor.loader.graph.nodes.keys()
+    if unknown:
+        newest = max(key.name for key in unknown)
+        message = f"The database was migrated by a newer Needful ({newest}): update Needful to use it."
+        raise InstallationError(message)
+    await executor.migrate()
+
+
+async def _admit(transaction: BaseDBAsyncClient, application: Credentials) -> None:
+    try:
+        await _keep_role(transaction, application)
+        for statement in _grants(_quoted(application.user)):
+            await transaction.execute_script(statement)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
+            raise
+        message = "The owner that DATABASE_URL names must own the database and have CREATEROLE."
+        raise InstallationError(message) from None
+
+
+async def _keep_role(transaction: BaseDBAsyncClient, application: Credentials) -> None:
+    """Make the role or renew its password; refuse one that could do more than it is granted here."""
+    _, found = await transaction.execute_query(
+        "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls"
+        " OR EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid) AS too_mighty"
+        " FROM pg_roles WHERE rolname = $1",
+        [application.user],
+    )
+    if found and found[0]["too_mighty"]:
+        message = f"The role {application.user} may do more than Needful allows its application: drop it first."
+        raise InstallationError(message)
+    verb = "ALTER" if found else "CREATE"
+    verifier = scram_verifier(application.password, salt=token_bytes(16))
+    await transaction.execute_script(f"{verb} ROLE {_quoted(application.user)} LOGIN PASSWORD '{verifier}'")
+
+
+def _grants(role: str) -> Iterator[str]:
+    """Give every statement that sets what `role` may do, from nothing upwards."""
+    yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
+    yield f"GRANT USAGE ON SCHEMA public TO {role}"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"
+    yield f"REVOKE ALL ON {_MIGRATIONS_TABLE} FROM {role}"
+    for table in APPEND_ONLY:
+        yield f"REVOKE UPDATE, DELETE ON {table} FROM {role}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

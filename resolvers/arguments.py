@@ -1,0 +1,40 @@
+"""Arguments of a field, read once: literals at compile time, variables at every request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from graphql import FieldNode, GraphQLField, VariableNode
+from graphql.utilities import value_from_ast
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """Where the values of one field's arguments come from."""
+
+    literals: tuple[tuple[str, Any], ...]
+    variables: tuple[tuple[str, str], ...]
+
+    def values(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that are given and not null; enum values by name."""
+        found = dict(self.literals)
+        for argument, variable in self.variables:
+            value = variables.get(variable)
+            if value is not None:
+                found[argument] = value.name if isinstance(value, Enum) else value
+        return found
+
+
+def read_arguments(field: GraphQLField, node: FieldNode) -> Arguments:
+    """The arguments of a validated field."""
+    literals, variables = [], []
+    for argument in node.arguments or ():
+        name = argument.name.value
+        if isinstance(argument.value, VariableNode):
+            variables.append((name, argument.value.name.value))
+            continue
+        value = value_from_ast(argument.value, field.args[name].type)
+        if value is not None:
+            literals.append((name, value.name if isinstance(value, Enum) else value))
+    return Arguments(tuple(literals), tuple(variables))

@@ -1,0 +1,130 @@
+"""Disclosure: the effect of every cell, and the only place that opens sealed values, and only those shown."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from authz.compile import DecisionFaultError, EffectTable
+from authz.vocabulary import Effect
+from resolvers.masks import Masks
+from resolvers.plan import Sealed, SensitiveCell
+from resolvers.rows import Occurrences, Rows
+from vault.sealing import SealedValueError, open_column
+
+_log = logging.getLogger("needful.disclosure")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What was decided about one cell of a shape: how often each situation stood in the answer."""
+
+    cell: SensitiveCell
+    situations: Sequence[int]
+    counts: dict[int, int]
+    """Occurrences by situation."""
+    effects: dict[int, Effect]
+    """Effects by situation; a situation that could not be decided is in `faults` too."""
+    faults: frozenset[int]
+    unopened: tuple[int, ...]
+    """Rows whose value was to be shown and could not be opened."""
+    weights: list[int] | None
+    occurrences: Occurrences
+
+
+def disclose(cell: SensitiveCell, rows: Rows, *, masks: Masks, occurrences: Occurrences) -> tuple[Sequence[Any], Tally]:
+    """One column as the caller may see it, and the tally of what was decided."""
+    situations = rows.situations(cell.coordinate.of, cell.coordinate.category)
+    counts = _counts(situations, rows.weights)
+    effects, faults = _effects(cell, counts)
+    values, unopened = _values(cell, rows, situations, effects, masks)
+    tally = Tally(cell, situations, counts, effects, faults, unopened, rows.weights, occurrences)
+    return values, tally
+
+
+def _counts(situations: Sequence[int], weights: list[int] | None) -> dict[int, int]:
+    if weights is None:
+        return Counter(situations)
+    counts: dict[int, int] = {}
+    for situation, weight in zip(situations, weights, strict=True):
+        counts[situation] = counts.get(situation, 0) + weight
+    return counts
+
+
+def _effects(cell: SensitiveCell, counts: dict[int, int]) -> tuple[dict[int, Effect], frozenset[int]]:
+    """The effect of each situation that occurs; a fault is DENY (DESIGN.md, "How a decision is made", 7)."""
+    if cell.opens is None:
+        return dict.fromkeys(counts, Effect.DENY), frozenset()
+    effects: dict[int, Effect] = {}
+    faults = set()
+    for situation in counts:
+        try:
+            effects[situation] = _ask(cell.effects, situation)
+        except DecisionFaultError:
+            effects[situation] = Effect.DENY
+            faults.add(situation)
+    return effects, frozenset(faults)
+
+
+def _ask(table: EffectTable, situation: int) -> Effect:
+    return table[situation]
+
+
+def _values(
+    cell: SensitiveCell, rows: Rows, situations: Sequence[int], effects: dict[int, Effect], masks: Masks
+) -> tuple[Sequence[Any], tuple[int, ...]]:
+    opens = cell.opens
+    if opens is None or not any(effects.values()):
+        return (None,) * rows.count, ()
+    blobs: Sequence[bytes | None] = rows.column(opens.index)
+    if not all(effects.values()):
+        blobs = [blob if effects[situation] else None for blob, situation in zip(blobs, situations, strict=True)]
+    values, unopened = _open(opens, blobs, rows)
+    if opens.convert is not None:
+        convert = opens.convert
+        values = [None if value is None else convert(value) for value in values]
+    if Effect.MASK in effects.values():
+        mask = masks[cell.coordinate.category]
+        values = [
+            mask(value) if value is not None and effects[situation] is Effect.MASK else value
+            for value, situation in zip(values, situations, strict=True)
+        ]
+    return values, unopened
+
+
+def _open(opens: Sealed, blobs: Sequence[bytes | None], rows: Rows) -> tuple[list[Any], tuple[int, ...]]:
+    keys, ids = rows.data_keys(), rows.id_bytes(opens.row_index)
+    try:
+        return list(open_column(blobs, keys, ids, label=opens.label)), ()
+    except SealedValueError:
+        return _open_one_by_one(opens, blobs, rows)
+
+
+def _open_one_by_one(opens: Sealed, blobs: Sequence[bytes | None], rows: Rows) -> tuple[list[Any], tuple[int, ...]]:
+    """Where one value of a column cannot be opened, the others still can."""
+    values: list[Any] = []
+    unopened = []
+    for row, (blob, key, row_id) in enumerate(
+        zip(blobs, rows.data_keys(), rows.id_bytes(opens.row_index), strict=True)
+    ):
+        try:
+            values.extend(open_column([blob], [key], [row_id], label=opens.label))
+        except SealedValueError:
+            values.append(None)
+            unopened.append(row)
+    _log.error("%d values of %s cannot be opened", len(unopened), opens.label.decode().rstrip("\0"))
+    return values, tuple(unopened)
+
+
+def open_texts(
+    blobs: Sequence[bytes | None], keys: Sequence[Any], ids: Sequence[bytes], *, label: bytes
+) -> list[str | None]:
+    """Open values that a decision itself needs (a ward's birth date) and nobody is shown; closed ones read as null."""
+    texts: list[str | None] = []
+    for blob, key, row_id in zip(blobs, keys, ids, strict=True):
+        try:
+            texts.extend(open_column([blob], [key], [row_id], label=label))
+        except SealedValueError:
+            texts.append(None)
+    return texts

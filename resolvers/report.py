@@ -1,0 +1,159 @@
+"""What was decided, for the client and the ledger: one error per coordinate, path pattern and reason; no values."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from authz.compile import Slice
+from authz.vocabulary import Effect, Reason
+from ledger.append import Entry
+from resolvers.disclosure import Tally
+from resolvers.rows import Path
+
+_REMEDIES = {
+    Reason.UNAVAILABLE: "Try again later; if it goes on, quote the decision id to the operator.",
+    Reason.LIMIT: "A ceiling of the token is reached. Ask for less, or later.",
+    Reason.TOKEN_SCOPE: "Use a token that lists the category {category!r}.",
+    Reason.STEP_UP: "Confirm with a second factor and ask again.",
+    Reason.RULE_DENIES: "A rule denies this field. Ask the security team if that is meant.",
+    Reason.ROLE: "Your role never sees this field. Leave it out.",
+    Reason.PURPOSE: "Your role sees this field for another purpose only. Name that one in X-Purpose, if it is yours.",
+    Reason.RELATION: "Shown only where an open contract, assignment, case or consent ties you to this person.",
+    Reason.BASIS: "Shown only while its basis is open: a running contract, a consent, a request.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands beside every decision of one operation."""
+
+    purpose: str
+    ruleset: int
+    decision_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Cells of one coordinate and path pattern that were denied for one reason."""
+
+    tally: Tally
+    reason: Reason
+    count: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The decisions of one operation, in the order of the answer."""
+
+    denials: tuple[Denial, ...]
+    shown: tuple[tuple[Tally, Effect, int], ...]
+
+    def errors(self, heading: Heading) -> list[dict[str, Any]]:
+        """The field errors (INTERFACE.md, FIELD_DENIED)."""
+        return [_error(denial, heading) for denial in self.denials]
+
+    def authorization(self, heading: Heading) -> dict[str, Any]:
+        """`extensions.authorization` of the response."""
+        return {
+            "purpose": heading.purpose,
+            "ruleset": heading.ruleset,
+            "decisionId": str(heading.decision_id),
+            "fields": [
+                {
+                    "coordinate": tally.cell.coordinate.name,
+                    "pathPattern": tally.cell.pattern,
+                    "effect": effect.name,
+                    "count": count,
+                }
+                for tally, effect, count in self.shown
+            ],
+        }
+
+    def entries(self) -> list[Entry]:
+        """The ledger's entries."""
+        denied: list[Entry] = [
+            (one.tally.cell.coordinate.name, one.tally.cell.pattern, "DENY", one.reason.value, one.count)
+            for one in self.denials
+        ]
+        shown: list[Entry] = [
+            (tally.cell.coordinate.name, tally.cell.pattern, effect.name, None, count)
+            for tally, effect, count in self.shown
+            if effect is not Effect.DENY
+        ]
+        return shown + denied
+
+
+def make_report(tallies: Sequence[Tally], compiled: Slice) -> Report:
+    """Sum up the tallies of one run."""
+    denials: list[Denial] = []
+    shown: list[tuple[Tally, Effect, int]] = []
+    for tally in tallies:
+        if tally.counts:
+            found = list(_denials(tally, compiled))
+            denials.extend(found)
+            shown.extend(_shown(tally, sum(denial.count for denial in found)))
+    return Report(tuple(denials), tuple(shown))
+
+
+def _shown(tally: Tally, denied: int) -> Iterator[tuple[Tally, Effect, int]]:
+    unopened: dict[Effect, int] = {}
+    for row in tally.unopened:
+        effect = tally.effects[tally.situations[row]]
+        unopened[effect] = unopened.get(effect, 0) + _weight(tally, row)
+    for effect in (Effect.REVEAL, Effect.MASK):
+        count = sum(number for situation, number in tally.counts.items() if tally.effects[situation] is effect)
+        count -= unopened.get(effect, 0)
+        if count:
+            yield tally, effect, count
+    if denied:
+        yield tally, Effect.DENY, denied
+
+
+def _denials(tally: Tally, compiled: Slice) -> Iterator[Denial]:
+    by_reason: dict[Reason, set[int]] = {}
+    for situation, effect in tally.effects.items():
+        if effect is Effect.DENY and tally.counts[situation]:
+            by_reason.setdefault(_reason(tally, compiled, situation), set()).add(situation)
+    for reason, situations in by_reason.items():
+        count = sum(tally.counts[situation] for situation in situations)
+        path = next(path for row, path in tally.occurrences() if tally.situations[row] in situations)
+        yield Denial(tally, reason, count, path)
+    if tally.unopened:
+        rows = frozenset(tally.unopened)
+        path = next(path for row, path in tally.occurrences() if row in rows)
+        yield Denial(tally, Reason.UNAVAILABLE, sum(_weight(tally, row) for row in rows), path)
+
+
+def _reason(tally: Tally, compiled: Slice, situation: int) -> Reason:
+    if tally.cell.refused is not None:
+        return tally.cell.refused
+    if situation in tally.faults:
+        return Reason.UNAVAILABLE
+    return compiled.reason(tally.cell.coordinate.name, situation)
+
+
+def _weight(tally: Tally, row: int) -> int:
+    return 1 if tally.weights is None else tally.weights[row]
+
+
+def _error(denial: Denial, heading: Heading) -> dict[str, Any]:
+    cell = denial.tally.cell
+    coordinate = cell.coordinate
+    return {
+        "message": f"{coordinate.name} is not shown: {denial.reason.value}.",
+        "path": [*denial.path, cell.key],
+        "extensions": {
+            "code": "UNAVAILABLE" if denial.reason is Reason.UNAVAILABLE else "FIELD_DENIED",
+            "coordinate": coordinate.name,
+            "category": coordinate.category.value,
+            "pathPattern": cell.pattern,
+            "count": denial.count,
+            "reason": denial.reason.value,
+            "purpose": heading.purpose,
+            "ruleset": heading.ruleset,
+            "decisionId": str(heading.decision_id),
+            "remedy": _REMEDIES[denial.reason].format(category=coordinate.category.value),
+        },
+    }

@@ -1,0 +1,126 @@
+"""Rows as a statement gave them, by column, and where in the answer each of them stands."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from authz.vocabulary import DataSubject
+from authz.witnesses import combine
+from models.vocabulary import Category
+from resolvers.plan import Read
+from vault.sealing import DataKey, KeyCache, SealedValueError
+
+Path = tuple[str | int, ...]
+Occurrences = Callable[[], Iterator[tuple[int, Path]]]
+"""Every place of the answer where a row of a level stands, in the order of the answer: (row, path)."""
+
+
+class Rows:
+    """The rows of one level. `weights` says how often each stands in the answer; None: once."""
+
+    def __init__(
+        self, read: Read, records: Sequence[Sequence[Any]], *, keys: KeyCache, weights: list[int] | None
+    ) -> None:
+        """Turn records into columns."""
+        self.read = read
+        self.count = len(records)
+        self.columns: tuple[tuple[Any, ...], ...] = tuple(zip(*records, strict=True))
+        self.weights = weights
+        self._keys = keys
+        self._situations: dict[tuple[DataSubject, int], Sequence[int]] = {}
+        self._data_keys: list[DataKey | None] | None = None
+        self._bytes: dict[int, list[bytes]] = {}
+
+    def column(self, index: int) -> tuple[Any, ...]:
+        """One column; empty without rows."""
+        return self.columns[index] if self.count else ()
+
+    def situations(self, of: DataSubject, category: Category) -> Sequence[int]:
+        """The situation of each row for a data subject and category."""
+        columns = self.read.situations.get(of)
+        if columns is None or (columns.bits is None and not columns.masks):
+            return (0,) * self.count
+        category_bit = category.bit if columns.masks else 0
+        place = (of, category_bit)
+        found = self._situations.get(place)
+        if found is None:
+            bits = (0,) * self.count if columns.bits is None else self.column(columns.bits)
+            found = bits
+            if columns.masks:
+                masks = [(mask, self.column(index)) for mask, index in columns.masks]
+                found = [
+                    combine(own, tuple((mask, values[row]) for mask, values in masks), category_bit=category_bit)
+                    for row, own in enumerate(bits)
+                ]
+            self._situations[place] = found
+        return found
+
+    def data_keys(self) -> list[DataKey | None]:
+        """The data key of each row; None where it is destroyed, missing or fails its check."""
+        if self._data_keys is None:
+            wrapped, owner, retention = self.read.wrapped_index, self.read.owner_index, self.read.noun.retention
+            if wrapped is None or owner is None or retention is None:
+                return [None] * self.count
+            self._data_keys = [
+                self._data_key(blob, person, int(retention))
+                for blob, person in zip(self.column(wrapped), self.column(owner), strict=True)
+            ]
+        return self._data_keys
+
+    def id_bytes(self, index: int) -> list[bytes]:
+        """The bytes of an id column; where an outer join found nothing, none."""
+        found = self._bytes.get(index)
+        if found is None:
+            found = self._bytes[index] = [b"" if row is None else row.bytes for row in self.column(index)]
+        return found
+
+    def _data_key(self, wrapped: bytes | None, person: Any, retention: int) -> DataKey | None:  # noqa: ANN401 - asyncpg's UUID
+        if wrapped is None:
+            return None
+        try:
+            return self._keys.get(wrapped, person_id=person, retention=retention)
+        except SealedValueError:
+            return None
+
+
+def at_root(path: Path) -> Occurrences:
+    """The one row of a root field."""
+
+    def occurrences() -> Iterator[tuple[int, Path]]:
+        yield 0, path
+
+    return occurrences
+
+
+def listed_at_root(count: int, head: Path, tail: Path) -> Occurrences:
+    """Rows in a list of a root field."""
+
+    def occurrences() -> Iterator[tuple[int, Path]]:
+        for row in range(count):
+            yield row, (*head, row, *tail)
+
+    return occurrences
+
+
+def linked(parents: Occurrences, keys: Sequence[Any], found: dict[Any, int], *, key: str) -> Occurrences:
+    """Rows behind a link of other rows."""
+
+    def occurrences() -> Iterator[tuple[int, Path]]:
+        for parent, path in parents():
+            row = found.get(keys[parent])
+            if row is not None:
+                yield row, (*path, key)
+
+    return occurrences
+
+
+def listed(
+    parents: Occurrences, keys: Sequence[Any], groups: dict[Any, list[int]], head: Path, tail: Path
+) -> Occurrences:
+    """Rows in lists below other rows."""
+
+    def occurrences() -> Iterator[tuple[int, Path]]:
+        for parent, path in parents():
+            for place, row in enumerate(groups.get(keys[parent], ())):
+                yield row, (*path, *head, place, *tail)
+
+    return occurrences

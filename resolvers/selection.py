@@ -1,0 +1,108 @@
+"""What an operation selects: fragments expanded, conditions applied, equal response keys merged (GraphQL, 6.3.2)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLIncludeDirective,
+    GraphQLSkipDirective,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+)
+from graphql.execution.values import VariableValues, get_directive_values
+
+from resolvers.problems import over_limit
+
+MAX_FIELDS = 1_000
+INTERFACES = {"Node": frozenset({"User", "Device", "Policy", "Beneficiary", "Claim", "Consent"})}
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One field of the answer: its response key, its first occurrence, and all its sub-selections."""
+
+    key: str
+    name: str
+    node: FieldNode
+    below: tuple[SelectionSetNode, ...]
+
+
+class Selector:
+    """Collects the fields of one operation under one set of variable values."""
+
+    def __init__(
+        self,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        *,
+        variables: VariableValues,
+    ) -> None:
+        """Only the variables of `@skip` and `@include` are looked at here."""
+        self.operation = operation
+        self._fragments = fragments
+        self._variables = variables
+        self._visited = 0
+
+    def root(self) -> list[Selected]:
+        """The fields of the operation's root."""
+        return self.fields("Query", (self.operation.selection_set,))
+
+    def fields(self, type_name: str, below: Iterable[SelectionSetNode]) -> list[Selected]:
+        """The fields that `below` selects on an object of `type_name`, in the order of the answer."""
+        merged: dict[str, list[FieldNode]] = {}
+        for selection_set in below:
+            for node in self._flatten(selection_set.selections, type_name, frozenset()):
+                key = node.alias.value if node.alias else node.name.value
+                merged.setdefault(key, []).append(node)
+        return [
+            Selected(
+                key=key,
+                name=nodes[0].name.value,
+                node=nodes[0],
+                below=tuple(node.selection_set for node in nodes if node.selection_set),
+            )
+            for key, nodes in merged.items()
+        ]
+
+    def _flatten(
+        self, selections: Iterable[SelectionNode], type_name: str, spread: frozenset[str]
+    ) -> Iterator[FieldNode]:
+        for node in selections:
+            self._count()
+            if not self._included(node):
+                continue
+            if isinstance(node, FieldNode):
+                yield node
+            elif isinstance(node, InlineFragmentNode):
+                condition = node.type_condition.name.value if node.type_condition else type_name
+                if _applies(condition, type_name):
+                    yield from self._flatten(node.selection_set.selections, type_name, spread)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                fragment = self._fragments[node.name.value]
+                if _applies(fragment.type_condition.name.value, type_name):
+                    inner = spread | {node.name.value}
+                    yield from self._flatten(fragment.selection_set.selections, type_name, inner)
+
+    def _count(self) -> None:
+        """Fragments can multiply: stop counting where it is too much anyway."""
+        self._visited += 1
+        if self._visited > MAX_FIELDS:
+            raise over_limit("fields", maximum=MAX_FIELDS, actual=self._visited)
+
+    def _included(self, node: SelectionNode) -> bool:
+        if not node.directives:
+            return True
+        skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
+        if skip and skip["if"] is True:
+            return False
+        include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
+        return not (include and include["if"] is False)
+
+
+def _applies(condition: str, type_name: str) -> bool:
+    return condition == type_name or type_name in INTERFACES.get(condition, ())

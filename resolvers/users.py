@@ -1,0 +1,52 @@
+"""How a User is stored: a person, with the username of its account and the relay number for the caller."""
+
+import orjson
+
+from models.global_ids import NodeType
+from models.vocabulary import BlindColumn, Retention
+from resolvers.nouns import BlindFilter, Children, Noun, Order, Public, SealedColumn
+
+USER = Noun(
+    name="User",
+    table="person",
+    node_type=NodeType.USER,
+    retention=Retention.ACCOUNT,
+    key_owner="t.id",
+    joins={
+        "account": "LEFT JOIN account ON account.person_id = t.id",
+        "virtual_phone": (
+            "LEFT JOIN LATERAL (SELECT v.id, v.number_sealed FROM virtual_phone v WHERE v.person_id = t.id"
+            " AND {recipient:v.organization_id} AND v.ended_at IS NULL ORDER BY v.issued_at DESC, v.id LIMIT 1)"
+            " virtual_phone ON TRUE"
+        ),
+    },
+    fields={
+        "username": SealedColumn("username_sealed", table="account", alias="account", join="account"),
+        "name": SealedColumn("name_sealed"),
+        "idType": Public("t.id_type"),
+        "idNumber": SealedColumn("id_number_sealed"),
+        "gender": SealedColumn("gender_sealed"),
+        "birthDate": SealedColumn("birth_date_sealed"),
+        "phone": SealedColumn("phone_sealed"),
+        "virtualPhone": SealedColumn(
+            "number_sealed", table="virtual_phone", alias="virtual_phone", join="virtual_phone"
+        ),
+        "email": SealedColumn("email_sealed"),
+        "address": SealedColumn("address_sealed"),
+        "bankCard": SealedColumn("bank_card_sealed"),
+        "occupation": SealedColumn("occupation_sealed"),
+        "healthDeclaration": SealedColumn("health_declaration_sealed"),
+        "region": SealedColumn("region_sealed"),
+        "nickname": SealedColumn("nickname_sealed"),
+        "tags": SealedColumn("tags_sealed", convert=orjson.loads),
+        "devices": Children("Device", ("person_id",)),
+        "policies": Children("Policy", ("holder_id", "insured_id")),
+        "claims": Children("Claim", ("holder_id", "insured_id")),
+        "consents": Children("Consent", ("person_id",)),
+    },
+    orders={None: Order(("t.id",), ("uuid",))},
+    filters={
+        "phone": BlindFilter("User.phone", BlindColumn.PHONE, "phone"),
+        "idNumber": BlindFilter("User.idNumber", BlindColumn.ID_NUMBER, "id_number"),
+    },
+)

@@ -1,0 +1,48 @@
+"""A guardian's wards: children of verified links who are under age today (C71, C73)."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from models.vocabulary import Retention
+from resolvers.disclosure import open_texts
+from resolvers.times import SHANGHAI
+from vault.sealing import DataKey, KeyCache, SealedValueError, column_label
+
+AGE_OF_MAJORITY = 18
+_LABEL = column_label("person", "birth_date_sealed")
+_SQL = """
+SELECT p.id, p.birth_date_sealed, k.wrapped
+FROM guardian_link g JOIN person p ON p.id = g.child_id
+LEFT JOIN data_key k ON k.person_id = p.id AND k.retention = $2
+WHERE g.guardian_id = $1 AND g.verified_at IS NOT NULL AND g.revoked_at IS NULL
+"""
+
+
+async def wards_of(connection: Any, guardian: UUID, *, keys: KeyCache, now: datetime) -> list[UUID]:  # noqa: ANN401 - asyncpg
+    """The children a guardian acts for at `now`. A child whose birth date is unknown is not among them."""
+    rows = await connection.fetch(_SQL, guardian, int(Retention.ACCOUNT))
+    births = open_texts(
+        [row[1] for row in rows],
+        [_key(keys, row[2], row[0]) for row in rows],
+        [row[0].bytes for row in rows],
+        label=_LABEL,
+    )
+    today = now.astimezone(SHANGHAI).date()
+    return [row[0] for row, birth in zip(rows, births, strict=True) if birth and is_minor(birth, today)]
+
+
+def is_minor(birth: str, today: date) -> bool:
+    """Is somebody born on this day under age today? The birthday itself is the first day of age."""
+    born = date.fromisoformat(birth)
+    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return age < AGE_OF_MAJORITY
+
+
+def _key(keys: KeyCache, wrapped: bytes | None, person: UUID) -> DataKey | None:
+    if wrapped is None:
+        return None
+    try:
+        return keys.get(wrapped, person_id=person, retention=int(Retention.ACCOUNT))
+    except SealedValueError:
+        return None

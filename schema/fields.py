@@ -1,0 +1,54 @@
+"""The only constructors of schema fields: every field is public, sensitive or an edge, and says so."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import strawberry
+from strawberry.schema_directive import Location
+
+from authz.vocabulary import DataSubject
+from models.vocabulary import Category
+
+KIND = "needful"
+
+strawberry.enum(Category, name="DataCategory")
+strawberry.enum(DataSubject)
+
+
+class FieldKind(StrEnum):
+    """What a field is to a decision."""
+
+    PUBLIC = "public"
+    SENSITIVE = "sensitive"
+    EDGE = "edge"
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="sensitive",
+    description="category: what kind of datum; of: whose datum it is. Relations are computed against that person.",
+)
+class Sensitive:
+    """The guard of a field, published in the SDL."""
+
+    category: Category
+    of: DataSubject = DataSubject.HOLDER
+
+
+def public(*, name: str | None = None, description: str | None = None) -> Any:  # noqa: ANN401 - stands for any field type
+    """A field that only structures the answer: ids, numbers, states, dates, product, organization."""
+    return strawberry.field(name=name, description=description, metadata={KIND: FieldKind.PUBLIC})
+
+
+def sensitive(category: Category, *, of: DataSubject, description: str | None = None) -> Any:  # noqa: ANN401 - as above
+    """A field that holds a datum of a person; it is nullable, and decided cell by cell."""
+    guard = Sensitive(category=category, of=of)
+    return strawberry.field(description=description, directives=[guard], metadata={KIND: FieldKind.SENSITIVE})
+
+
+def edge(declared: Callable[..., Any] | None = None, *, description: str | None = None) -> Any:  # noqa: ANN401 - as above
+    """A link to other rows; for one with arguments, decorate a function that declares them and has no body."""
+    if declared is None:
+        return strawberry.field(description=description, metadata={KIND: FieldKind.EDGE})
+    return strawberry.field(resolver=declared, description=description, metadata={KIND: FieldKind.EDGE})

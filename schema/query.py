@@ -1,0 +1,119 @@
+"""The query root: declaration only; the plan runs everything here but `currentNotice`."""
+
+import strawberry
+from strawberry import UNSET
+
+from models.claims import ClaimStatus
+from models.policies import PolicyStatus
+from models.vocabulary import Purpose
+from schema.beneficiaries import Beneficiary
+from schema.claims import Claim, ClaimOrder
+from schema.connections import Connection
+from schema.consents import Consent, ConsentStatus
+from schema.fields import edge
+from schema.nodes import Node
+from schema.notices import FIRST_NOTICE, Notice
+from schema.policies import Policy, PolicyOrder
+from schema.products import Product
+from schema.users import User
+from schema.viewer import Viewer
+
+
+@strawberry.type
+class Query:
+    """Everything that can be asked."""
+
+    viewer: Viewer = edge()
+
+    @edge
+    def node(self, id: strawberry.ID) -> Node | None:  # noqa: A002 - the contract's name
+        """The row of an opaque id, if it exists for the caller."""
+
+    @edge
+    def user(self, id: strawberry.ID) -> User | None:  # noqa: A002 - the contract's name
+        """One user."""
+
+    @edge
+    def users(  # noqa: PLR0913 - the contract's arguments
+        self,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        phone: str | None = UNSET,
+        id_number: str | None = UNSET,
+    ) -> Connection[User]:
+        """Users; `phone` and `idNumber` need the `filter` action and find equal values only."""
+
+    @edge
+    def policy(self, id: strawberry.ID) -> Policy | None:  # noqa: A002 - the contract's name
+        """One policy."""
+
+    @edge
+    def policies(  # noqa: PLR0913 - the contract's arguments
+        self,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        status: PolicyStatus | None = UNSET,
+        insurer: str | None = UNSET,
+        policy_number: str | None = UNSET,
+        order_by: PolicyOrder | None = UNSET,
+    ) -> Connection[Policy]:
+        """Policies; `insurer` is an organization's code."""
+
+    @edge
+    def beneficiary(self, id: strawberry.ID) -> Beneficiary | None:  # noqa: A002 - the contract's name
+        """One beneficiary."""
+
+    @edge
+    def beneficiaries(
+        self,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        policy: strawberry.ID | None = UNSET,
+    ) -> Connection[Beneficiary]:
+        """Beneficiaries, of one policy or of all."""
+
+    @edge
+    def claim(self, id: strawberry.ID) -> Claim | None:  # noqa: A002 - the contract's name
+        """One claim."""
+
+    @edge
+    def claims(  # noqa: PLR0913 - the contract's arguments
+        self,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        status: ClaimStatus | None = UNSET,
+        insurer: str | None = UNSET,
+        claim_number: str | None = UNSET,
+        order_by: ClaimOrder | None = UNSET,
+    ) -> Connection[Claim]:
+        """Claims; `insurer` is an organization's code."""
+
+    @edge
+    def consents(  # noqa: PLR0913 - the contract's arguments
+        self,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        user: strawberry.ID | None = UNSET,
+        purpose: Purpose | None = UNSET,
+        status: ConsentStatus | None = UNSET,
+    ) -> Connection[Consent]:
+        """Consents."""
+
+    @edge
+    def products(self, first: int | None = UNSET, after: str | None = None) -> Connection[Product]:
+        """What can be bought."""
+
+    @edge
+    def current_notice(self) -> Notice:
+        """The privacy policy in force (C79)."""
+        return FIRST_NOTICE

@@ -1,0 +1,76 @@
+"""Users: persons known as account holder, policyholder or insured."""
+
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import UNSET
+
+from authz.vocabulary import DataSubject
+from models.people import IdType
+from models.vocabulary import Category
+from schema.connections import Connection
+from schema.devices import Device
+from schema.fields import edge, public, sensitive
+from schema.nodes import Node
+
+if TYPE_CHECKING:
+    from schema.claims import Claim
+    from schema.consents import Consent
+    from schema.policies import Policy
+
+strawberry.enum(IdType)
+
+
+@strawberry.enum
+class Gender(StrEnum):
+    """As the identity document has it."""
+
+    FEMALE = "FEMALE"
+    MALE = "MALE"
+    OTHER = "OTHER"
+
+
+@strawberry.type
+class User(Node):
+    """A data subject; `username` is null without an account."""
+
+    username: str | None = sensitive(Category.ACCOUNT, of=DataSubject.USER)
+    name: str | None = sensitive(Category.NAME, of=DataSubject.USER)
+    id_type: IdType | None = public()
+    id_number: str | None = sensitive(Category.GOVERNMENT_ID, of=DataSubject.USER)
+    gender: Gender | None = sensitive(Category.DEMOGRAPHIC, of=DataSubject.USER)
+    birth_date: date | None = sensitive(Category.DEMOGRAPHIC, of=DataSubject.USER)
+    phone: str | None = sensitive(Category.PHONE, of=DataSubject.USER)
+    virtual_phone: str | None = sensitive(Category.RELAY, of=DataSubject.USER)
+    email: str | None = sensitive(Category.EMAIL, of=DataSubject.USER)
+    address: str | None = sensitive(Category.ADDRESS, of=DataSubject.USER)
+    bank_card: str | None = sensitive(Category.BANK_ACCOUNT, of=DataSubject.USER)
+    occupation: str | None = sensitive(Category.OCCUPATION, of=DataSubject.USER)
+    health_declaration: str | None = sensitive(Category.HEALTH, of=DataSubject.USER)
+    region: str | None = sensitive(Category.PROFILE, of=DataSubject.USER)
+    nickname: str | None = sensitive(Category.PROFILE, of=DataSubject.USER)
+    tags: list[str] | None = sensitive(Category.TAG, of=DataSubject.USER)
+
+    @edge
+    def devices(self, first: int | None = UNSET, after: str | None = None) -> Connection[Device]:
+        """The user's devices."""
+
+    @edge
+    def policies(
+        self, first: int | None = UNSET, after: str | None = None
+    ) -> Connection[Annotated["Policy", strawberry.lazy("schema.policies")]]:
+        """Policies the user holds or is insured under."""
+
+    @edge
+    def claims(
+        self, first: int | None = UNSET, after: str | None = None
+    ) -> Connection[Annotated["Claim", strawberry.lazy("schema.claims")]]:
+        """Claims on policies the user holds or is insured under."""
+
+    @edge
+    def consents(
+        self, first: int | None = UNSET, after: str | None = None
+    ) -> Connection[Annotated["Consent", strawberry.lazy("schema.consents")]]:
+        """What the user agreed to."""

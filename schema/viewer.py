@@ -1,0 +1,20 @@
+"""The viewer: what the caller's token says of the caller."""
+
+import strawberry
+
+from models.vocabulary import Purpose
+from schema.fields import edge, public
+from schema.notices import Notice
+from schema.users import User
+
+
+@strawberry.type
+class Viewer:
+    """The caller. `user` is the caller's own person, where there is one."""
+
+    role: str = public()
+    organization: str | None = public()
+    purposes: list[Purpose] = public()
+    ruleset: int = public()
+    user: User | None = edge()
+    pending_notices: list[Notice] = edge()

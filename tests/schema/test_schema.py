@@ -1,0 +1,98 @@
+"""The schema: the contract's names, and no field that is neither public nor guarded."""
+
+import re
+
+import pytest
+from graphql import GraphQLEnumType, GraphQLInterfaceType, GraphQLObjectType
+from graphql import build_schema as parse_schema
+
+from app import default_snapshot
+from authz.vocabulary import RuleEffect
+from resolvers.nouns import SealedColumn
+from resolvers.registry import NOUNS
+from schema.build import build_catalogue, build_schema, field_kinds
+from schema.fields import FieldKind
+from tests.conftest import ROOT
+
+SCHEMA = build_schema()
+LATER_TYPES = {"FieldAccess", "Effect", "Reason"}
+LATER_FIELDS = {"Query.accessPreview"}
+"""They come with the rules workbench."""
+
+
+def contract():
+    text = (ROOT / "schema" / "contract.graphql").read_text()
+    text += "\nscalar Date scalar DateTime scalar Decimal scalar JSON"
+    text += "\ntype PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }"
+    for noun in set(re.findall(r"(\w+)Connection", text)):
+        text += f"\ntype {noun}Edge {{ cursor: String! node: {noun}! }}"
+        text += f"\ntype {noun}Connection {{ edges: [{noun}Edge!]! pageInfo: PageInfo! totalCount: Int }}"
+    return parse_schema(text)
+
+
+CONTRACT = contract()
+FIELDS = [
+    (type_name, field_name)
+    for type_name, declared in CONTRACT.type_map.items()
+    if isinstance(declared, GraphQLObjectType | GraphQLInterfaceType) and not type_name.startswith("__")
+    for field_name in declared.fields
+    if type_name not in LATER_TYPES and f"{type_name}.{field_name}" not in LATER_FIELDS
+]
+
+
+@pytest.mark.parametrize("type_name,field_name", FIELDS)
+def test_every_field_of_the_contract_is_served_with_its_type_and_arguments(type_name, field_name):
+    promised = CONTRACT.type_map[type_name].fields[field_name]
+    served = SCHEMA.type_map[type_name].fields[field_name]
+    assert str(served.type) == str(promised.type)
+    for name, argument in promised.args.items():
+        assert str(served.args[name].type) == str(argument.type)
+
+
+def test_every_enum_of_the_contract_has_its_values():
+    for name, declared in CONTRACT.type_map.items():
+        if isinstance(declared, GraphQLEnumType) and not name.startswith("__") and name not in LATER_TYPES:
+            assert set(declared.values) <= set(SCHEMA.type_map[name].values), name
+
+
+def test_every_guard_of_the_contract_is_declared_with_its_category_and_data_subject():
+    catalogue = build_catalogue(SCHEMA)
+    promised = {}
+    for type_name, declared in CONTRACT.type_map.items():
+        for field_name, field in getattr(declared, "fields", {}).items():
+            for directive in getattr(field.ast_node, "directives", None) or ():
+                words = {argument.name.value: argument.value.value for argument in directive.arguments}
+                promised[f"{type_name}.{field_name}"] = (words["category"], words["of"])
+    assert {name: (one.category.name, one.of.value) for name, one in catalogue.items()} == promised
+
+
+def test_every_field_is_public_sensitive_or_an_edge():
+    assert [name for name, kind in field_kinds(SCHEMA).items() if kind not in set(FieldKind)] == []
+
+
+def test_every_sensitive_field_is_nullable():
+    for name in build_catalogue(SCHEMA):
+        type_name, field_name = name.split(".")
+        assert not str(SCHEMA.type_map[type_name].fields[field_name].type).endswith("!")
+
+
+def test_every_sensitive_field_has_a_rule_that_shows_it_to_somebody():
+    snapshot = default_snapshot()
+    shown = {rule.object for rule in snapshot.ruleset.rules if rule.effect == RuleEffect.ALLOW}
+    assert {name for name, one in snapshot.catalogue.items() if one.category.value not in shown} == set()
+
+
+def test_every_sensitive_field_is_a_sealed_column_and_no_other_is():
+    sealed = {
+        f"{noun.name}.{name}"
+        for noun in NOUNS.values()
+        for name, stored in noun.fields.items()
+        if isinstance(stored, SealedColumn)
+    }
+    assert sealed == set(build_catalogue(SCHEMA))
+
+
+def test_the_schema_as_published_changes_only_on_purpose(snapshot):
+    from strawberry.printer import print_schema  # noqa: PLC0415
+
+    assert print_schema(SCHEMA._strawberry_schema) == snapshot

@@ -1,0 +1,75 @@
+"""No N+1: how many statements an operation runs depends on its document, never on rows."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app import Settings, build_service
+from authz.callers import Wanted, find_caller
+from models.database import connect
+from models.vocabulary import Category, Purpose, Role, to_bits
+from resolvers.operations import Request
+
+POLICY = """{ policyNumber policyholder { name phone } beneficiaries { name }
+  claims(first: 3) { totalCount edges { node { claimNumber diagnosis } } } }"""
+USER = f"{{ edges {{ node {{ name policies(first: $m) {{ edges {{ node {POLICY} }} }} }} }} }}"
+NESTED = f"""query($n: Int!, $m: Int!) {{
+  head: users(first: $n) {USER} tail: users(last: $n) {USER} policies(first: $n) {{ edges {{ node {POLICY} }} }} }}"""
+
+
+class CountingPool:
+    """A pool whose connections count what they run."""
+
+    def __init__(self, pool):
+        self.pool, self.count = pool, 0
+
+    @asynccontextmanager
+    async def acquire(self, **options):
+        async with self.pool.acquire(**options) as connection:
+            yield CountingConnection(connection, self)
+
+
+class CountingConnection:
+    def __init__(self, connection, pool):
+        self._connection, self._pool = connection, pool
+
+    async def fetch(self, *arguments):
+        self._pool.count += 1
+        return await self._connection.fetch(*arguments)
+
+    async def execute(self, *arguments):
+        self._pool.count += 1
+        return await self._connection.execute(*arguments)
+
+
+async def _counts(server, sizes):
+    async with connect(server.database.application, shared=False) as pool:
+        counting = CountingPool(pool)
+        service = build_service(server.installation, counting, Settings())
+        wanted = Wanted(Role.CLAIMS_HANDLER, [Purpose.CLAIM_HANDLING], to_bits(set(Category)))
+        subject = await find_caller(pool, wanted, keyring=service.keyring)
+        found = []
+        for outer, inner in sizes:
+            counting.count = 0
+            answer = await service.answer(Request(NESTED, variables={"n": outer, "m": inner}), subject, None)
+            data = answer.body["data"]
+            users = [edge["node"] for edge in data["head"]["edges"] + data["tail"]["edges"]]
+            parents = len(data["policies"]["edges"]) + sum(len(user["policies"]["edges"]) for user in users)
+            found.append((parents, counting.count))
+        return found
+
+
+@pytest.fixture(scope="module")
+def counts(server):
+    return asyncio.run(_counts(server, [(1, 1), (50, 1), (100, 20)]))
+
+
+def test_the_number_of_statements_is_the_same_for_1_50_and_500_parents(counts):
+    parents = [parents for parents, _ in counts]
+    assert parents[0] <= 3
+    assert parents[1] >= 50
+    assert parents[2] >= 500
+    assert len({statements for _, statements in counts}) == 1
+    levels = 2 * (2 + 4) + 1 + 4
+    assert counts[0][1] == levels + 1, "a statement a level, a count being one, and the ledger row"
