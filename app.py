@@ -1,7 +1,7 @@
 """The composition root: settings, lifespan, routes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +17,12 @@ from authz.rules import make_ruleset, read_rules
 from authz.tokens import TokenKeys, Verifier, utc_now
 from models.database import connect
 from models.embedded import Database
-from models.installation import Installation
+from models.installation import Installation, InstallationError
 from resolvers.documents import Documents
 from resolvers.endpoint import Endpoint
 from resolvers.masks import DEFAULT_MASKS
 from resolvers.operations import Service
+from schema import graphiql
 from schema.build import build_catalogue, build_schema
 from vault.keyring import load_or_create
 from vault.sealing import KeyCache
@@ -39,8 +40,25 @@ class Settings:
     """People shown to one marketing recipient a day (C21)."""
     partial_status: int = 200
 
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings of an environment. Raises InstallationError for a value that cannot be."""
+        default = cls()
+        return cls(
+            audience_ceiling=_number(environ, "NEEDFUL_AUDIENCE_CEILING", default.audience_ceiling, lowest=0),
+            partial_status=_number(environ, "NEEDFUL_PARTIAL_STATUS", default.partial_status, lowest=200),
+        )
 
-def build_app(installation: Installation, database: Database, settings: Settings = Settings()) -> Starlette:
+
+def _number(environ: Mapping[str, str], name: str, default: int, *, lowest: int) -> int:
+    text = environ.get(name, str(default))
+    if not text.isdecimal() or int(text) < lowest:
+        message = f"{name} must be a number from {lowest} on."
+        raise InstallationError(message)
+    return int(text)
+
+
+def build_app(installation: Installation, database: Database, settings: Settings) -> Starlette:
     """The application over one installation and database."""
 
     @asynccontextmanager
@@ -54,10 +72,13 @@ def build_app(installation: Installation, database: Database, settings: Settings
 
     routes = [
         Route("/graphql", _graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]),
+        graphiql.ASSETS,
         Route("/livez", _live),
         Route("/readyz", _ready),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.demo = installation.demo
+    return app
 
 
 def build_service(installation: Installation, pool: Any, settings: Settings) -> Service:  # noqa: ANN401 - asyncpg's pool
@@ -85,6 +106,8 @@ def default_snapshot() -> Snapshot:
 
 
 async def _graphql(request: Request) -> Response:
+    if graphiql.wants_page(request):
+        return graphiql.page(demo=request.app.state.demo)
     answer: Response = await request.app.state.endpoint(request)
     return answer
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 import asyncpg
@@ -44,19 +45,37 @@ GREETINGS = (
         "A claims handler",
         Role.CLAIMS_HANDLER,
         Purpose.CLAIM_HANDLING,
-        "{ claims(first: 2) { edges { node { claimNumber diagnosis policy { policyholder { name phone } } } } } }",
+        """\
+{
+  claims(first: 2) {
+    edges { node { claimNumber status diagnosis policy { policyholder { name phone } } } }
+  }
+}
+""",
     ),
     (
         "A partner insurer",
         Role.INSURER,
         Purpose.POLICY_SERVICE,
-        "{ policies(first: 2, status: IN_FORCE) { edges { node { policyholder { name idNumber bankCard } } } } }",
+        """\
+{
+  policies(first: 2, status: IN_FORCE) {
+    edges { node { policyNumber policyholder { name idNumber bankCard } } }
+  }
+}
+""",
     ),
     (
         "A customer",
         Role.CUSTOMER,
         Purpose.ACCOUNT_SERVICE,
-        "{ viewer { user { name idNumber policies(first: 2) { edges { node { policyNumber premium } } } } } }",
+        """\
+{
+  viewer {
+    user { name idNumber policies(first: 2) { edges { node { policyNumber premium } } } }
+  }
+}
+""",
     ),
 )
 REFUSALS = (InstallationError, UnknownCallerError, DemoRefused, KeyringError, RulesetError)
@@ -202,10 +221,10 @@ def _run_server(
     installation: Installation, found: Database, *, reserved: socket.socket, on_ready: Callable[[], None]
 ) -> None:
     # Only the server needs the schema: without it a command starts several times as fast.
-    from app import build_app  # noqa: PLC0415
+    from app import Settings, build_app  # noqa: PLC0415
 
     config = uvicorn.Config(
-        build_app(installation, found),
+        build_app(installation, found, Settings.read(os.environ)),
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -235,17 +254,20 @@ def _greet(installation: Installation, found: Database, *, address: str, as_json
 
 
 def demo_greeting(installation: Installation, found: Database, *, address: str) -> tuple[str, ...]:
-    """Ready tokens of a claims handler, a partner insurer and a customer, each with a request to paste."""
+    """Ready tokens of a claims handler, a partner insurer and a customer, each with a link and a request to paste."""
     lines = []
     for title, role, purpose, query in GREETINGS:
         wanted = Wanted(role=role, purposes=(purpose,), categories=to_bits(set(Category)))
         # Uvicorn's loop runs in this thread: the lookup needs one of its own.
         with ThreadPoolExecutor(1) as thread:
             token = thread.submit(asyncio.run, _mint(installation, found, wanted)).result()
-        body = json.dumps({"query": query})
+        body = json.dumps({"query": " ".join(query.split())})
+        # A fragment stays in the browser: neither this server nor a log on the way sees the token.
+        fragment = urlencode({"token": token, "purpose": purpose.value, "query": query})
         lines += [
             "",
             f"{title}: {token}",
+            f"GraphiQL: {address}/graphql#{fragment}",
             f"curl -s {address}/graphql -H 'Content-Type: application/json' \\",
             f"  -H 'Authorization: Bearer {token}' \\",
             f"  -d '{body}'",
@@ -267,8 +289,10 @@ def _accept_token(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", type=Role, choices=list(Role), required=True)
     parser.add_argument("--org", metavar="CODE", help="a partner's organization; by default the first of its kind")
     parser.add_argument("--user", metavar="USERNAME", help="a person's or a member of staff's; by default the first")
-    parser.add_argument("--purpose", type=Purpose, choices=list(Purpose), nargs="+", required=True)
-    parser.add_argument("--category", type=Category, choices=list(Category), nargs="*", help="by default all")
+    parser.add_argument("--purpose", type=Purpose, choices=list(Purpose), nargs="+", action="extend", required=True)
+    parser.add_argument(
+        "--category", type=Category, choices=list(Category), nargs="*", action="extend", help="by default all"
+    )
 
 
 def print_token(arguments: argparse.Namespace, installation: Installation) -> int:

@@ -69,6 +69,13 @@ def render(rules: Iterable[Rule]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def write_rules(folder: Path = RULES) -> None:
+    """Write the generated rules as files."""
+    folder.mkdir(exist_ok=True)
+    for name, rules in rules_by_file().items():
+        (folder / name).write_text(render(rules), encoding="utf-8")
+
+
 def _category_rules(matrix: tuple[Necessity, ...], category: Category) -> Iterator[Rule]:
     for row in matrix:
         level = row.levels[category]
@@ -90,3 +97,7 @@ def _grants(path: Path) -> Iterator[Rule]:
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as stream:
         yield from csv.DictReader(line for line in stream if not line.startswith("#"))
+
+
+if __name__ == "__main__":
+    write_rules()

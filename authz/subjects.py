@@ -29,7 +29,7 @@ class Subject:
 def assignee(role: Role, alias: str) -> str:
     """SQL: is this assignment the caller's, and not ended?"""
     column = "organization_id = :organization" if role in PARTNER_ROLES else "staff_id = :account"
-    return f"{alias}.{column} AND {alias}.ended_at IS NULL"
+    return f"{alias}.{column} AND ({alias}.ended_at IS NULL OR {alias}.ended_at > now())"
 
 
 def recipient(role: Role, column: str) -> str:

@@ -32,6 +32,8 @@ _ALGORITHMS = ["EdDSA"]
 # RFC 9864 renames EdDSA over Ed25519; partners' libraries know the older name, and our keys are Ed25519 only.
 warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
 _CACHE = 4096
+_LEEWAY = 60
+"""Seconds by which the issuer's clock may be ahead of this one."""
 _FORMAT = 1
 
 
@@ -127,7 +129,8 @@ class Verifier:
             return Refused("the token is too long")
         try:
             token = jwt.decode(text, self._keys, algorithms=_ALGORITHMS)
-        except (JoseError, ValueError, TypeError, KeyError):
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            # Whatever the library stumbles over in text that anyone can send.
             return Refused("the token is malformed, or not signed by a key of this service")
         header, claims = token.header, token.claims
         if header.get("typ") != _TYPE or header.get("kid") not in self._ids:
@@ -139,9 +142,10 @@ class Verifier:
 
 def _checked(claims: Mapping[str, Any], now: datetime) -> _Verified | Refused:
     issued, expires = claims.get("iat"), claims.get("exp")
-    if type(issued) is not int or type(expires) is not int:
+    starts = claims.get("nbf", issued)
+    if type(issued) is not int or type(expires) is not int or type(starts) is not int:
         return Refused("the token has no times")
-    if expires - issued > LONGEST.total_seconds() or issued > now.timestamp() + 60:
+    if expires - issued > LONGEST.total_seconds() or max(issued, starts) > now.timestamp() + _LEEWAY:
         return Refused("the token's times are not plausible")
     try:
         return _Verified(_subject(claims), expires)
@@ -152,21 +156,43 @@ def _checked(claims: Mapping[str, Any], now: datetime) -> _Verified | Refused:
 def _subject(claims: Mapping[str, Any]) -> Subject:
     """Read the claims; anything missing or outside the vocabulary raises and so refuses the token."""
     (detail,) = claims["authorization_details"]
-    if detail["type"] != DETAIL_TYPE:
-        message = "an authorization detail of an unknown type"
+    # A member that is not understood may restrict what the others grant.
+    if set(detail) != {"type", "purposes", "categories"} or detail["type"] != DETAIL_TYPE:
+        message = "an authorization detail of an unknown shape"
         raise ValueError(message)
     role = Role(claims["role"])
+    if role is Role.ANONYMOUS:
+        message = "anonymous callers have no token"
+        raise ValueError(message)
     organization = claims["organization"] if role in PARTNER_ROLES else None
     return Subject(
         role=role,
-        purposes=tuple(Purpose(name) for name in detail["purposes"]),
-        categories=to_bits({Category(name) for name in detail["categories"]}),
-        token_id=str(claims["jti"]),
-        account=None if organization else UUID(claims["sub"]),
-        person=UUID(claims["person"]) if role in PERSON_ROLES else None,
-        organization=UUID(organization["id"]) if organization else None,
-        organization_code=str(organization["code"]) if organization else None,
+        purposes=tuple(Purpose(name) for name in _listed(detail["purposes"])),
+        categories=to_bits({Category(name) for name in _listed(detail["categories"])}),
+        token_id=_text(claims["jti"]),
+        account=None if organization else _uuid(claims["sub"]),
+        person=_uuid(claims["person"]) if role in PERSON_ROLES else None,
+        organization=_uuid(organization["id"]) if organization else None,
+        organization_code=_text(organization["code"]) if organization else None,
     )
+
+
+def _listed(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        message = "not a list"
+        raise TypeError(message)
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        message = "not a text"
+        raise TypeError(message)
+    return value
+
+
+def _uuid(value: object) -> UUID:
+    return UUID(_text(value))
 
 
 def new_subject(role: Role, purposes: Sequence[Purpose], *, categories: int, **who: Any) -> Subject:  # noqa: ANN401

@@ -24,5 +24,5 @@ BENEFICIARY = Noun(
         None: Order(("t.id",), ("uuid",)),
         "POSITION": Order(("t.position", "t.id"), ("smallint", "uuid")),
     },
-    filters={"policy": Filter("t.policy_id = {value}::uuid", convert=row_of(NodeType.POLICY))},
+    filters={"policy": Filter("t.policy_id = {value}::uuid", convert=row_of(NodeType.POLICY), visible="Policy")},
 )

@@ -33,7 +33,7 @@ CONSENT = Noun(
     },
     orders={None: Order(("t.id",), ("uuid",))},
     filters={
-        "user": Filter("t.person_id = {value}::uuid", convert=row_of(NodeType.USER)),
+        "user": Filter("t.person_id = {value}::uuid", convert=row_of(NodeType.USER), visible="User"),
         "purpose": Filter("t.purpose = lower({value}::text)"),
         "status": Filter(f"{_STATUS} = {{value}}::text"),
     },

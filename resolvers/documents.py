@@ -109,6 +109,8 @@ class Documents:
 
     def _validate(self, node: DocumentNode, rules: Collection[type[ASTValidationRule]] | None) -> None:
         problems = validate(self._schema, node, rules, max_errors=MAX_ERRORS)
+        if problems and problems[0].message == "Validation aborted.":
+            raise _too_deep()
         if problems:
             raise _refused(Code.GRAPHQL_VALIDATION_FAILED, problems[:MAX_ERRORS])
 

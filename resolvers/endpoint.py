@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,14 +18,13 @@ from authz.tokens import Refused, Verifier
 from models.vocabulary import Purpose
 from resolvers.limits import MAX_BODY
 from resolvers.operations import Answer, Request, Service
-from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names
+from resolvers.problems import NO_NUL, Code, RequestRefusedError, bad_input, purpose_names
 
 _log = logging.getLogger("needful.http")
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 MODE = "x-authorization-mode"
-PARTIAL_STATUS = 294
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,21 @@ class Endpoint:
         """Answer one HTTP request; every refusal and fault has its code and status, none a traceback."""
         media = _media_type(http.headers.get("accept", ""))
         try:
+            return await self._respond(http, media)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an id and nothing else
+            return _fault(fault, media or JSON)
+
+    async def _respond(self, http: HttpRequest, media: str | None) -> Response:
+        try:
             answer = await self._answer(http, media)
         except RequestRefusedError as refusal:
             return _refused(refusal, media or JSON)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets an id and nothing else
-            return _fault(media or JSON)
-        return self._respond(answer, media or JSON)
+        if media != GRAPHQL:
+            return _json(answer.body, 200, JSON)
+        partial = answer.status == 200 and "errors" in answer.body and answer.body["data"] is not None  # noqa: PLR2004 - OK
+        return _json(answer.body, self.partial_status if partial else answer.status, GRAPHQL)
 
     async def _answer(self, http: HttpRequest, media: str | None) -> Answer:
         if http.method not in ("GET", "POST"):
@@ -74,34 +81,32 @@ class Endpoint:
             raise _unauthenticated(f"The access token is refused: {found.why}. Get a new one.", challenge)
         return found
 
-    def _respond(self, answer: Answer, media: str) -> Response:
-        status = answer.status if media == GRAPHQL else 200
-        if status == 200 and "errors" in answer.body and answer.body.get("data") is not None:  # noqa: PLR2004 - HTTP's OK
-            status = self.partial_status
-        return Response(orjson.dumps(answer.body), status, headers=_SAFE, media_type=f"{media}; charset=utf-8")
-
 
 _SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def _json(body: Mapping[str, Any], status: int, media: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    sent = {**_SAFE, **(headers or {})}
+    return Response(orjson.dumps(body), status, headers=sent, media_type=f"{media}; charset=utf-8")
 
 
 async def _body(http: HttpRequest) -> bytes:
     """The body, read no further than the limit."""
     declared = http.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > MAX_BODY:
-        raise _too_large(int(declared))
+    if declared.isdecimal() and int(declared) > MAX_BODY:
+        raise _too_large()
     body = bytearray()
     async for chunk in http.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            raise _too_large(len(body))
+            raise _too_large()
     return bytes(body)
 
 
-def _too_large(actual: int) -> RequestRefusedError:
-    message = f"The body is larger than {MAX_BODY} bytes. Send less."
-    # What the client still sends is not read, so the connection cannot be used again.
-    extensions = {"max": MAX_BODY, "actual": actual}
-    return RequestRefusedError(Code.BODY_TOO_LARGE, message, extensions=extensions, headers={"Connection": "close"})
+def _too_large() -> RequestRefusedError:
+    # The connection stays: the server throws away what still comes. Closed at once, many clients lose the answer.
+    message = f"The request is larger than {MAX_BODY} bytes. Send less."
+    return RequestRefusedError(Code.BODY_TOO_LARGE, message, extensions={"max": MAX_BODY})
 
 
 def _unauthenticated(message: str, challenge: str) -> RequestRefusedError:
@@ -122,21 +127,27 @@ def _purpose(named: str | None, subject: Subject) -> Purpose | None:
 
 
 def _posted(http: HttpRequest, body: bytes) -> Request:
-    kind, _, parameters = http.headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if kind.strip().lower() != JSON or charset not in ("", "utf-8", "utf8"):
+    if not _is_json(http.headers.get("content-type", "")):
         message = f"Send the request as {JSON} in UTF-8."
         raise RequestRefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise _bad_request("The body is not JSON.") from None
+        raise _bad_request("The body is not JSON of valid Unicode.") from None
     if not isinstance(given, dict):
         raise _bad_request("The body must be a JSON object with a member 'query'.")
     return _request(given, strict=_strict(http), read_only=False)
 
 
+def _is_json(content_type: str) -> bool:
+    kind, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
+    charsets = [piece.removeprefix("charset=").strip('"') for piece in parameters if piece.startswith("charset=")]
+    return kind == JSON and all(charset in ("utf-8", "utf8") for charset in charsets)
+
+
 def _got(http: HttpRequest) -> Request:
+    if len(http.url.query) > MAX_BODY:
+        raise _too_large()
     texts = ("query", "operationName")
     given: dict[str, Any] = {name: http.query_params[name] for name in texts if name in http.query_params}
     for name in ("variables", "extensions"):
@@ -146,8 +157,6 @@ def _got(http: HttpRequest) -> Request:
                 given[name] = orjson.loads(text)
             except orjson.JSONDecodeError:
                 raise _bad_request(f"The parameter {name!r} is not JSON.") from None
-    if len(given.get("query", "")) > MAX_BODY:
-        raise _too_large(len(given["query"]))
     given["operationName"] = given.get("operationName") or None
     return _request(given, strict=_strict(http), read_only=True)
 
@@ -172,7 +181,22 @@ def _request(given: Mapping[str, Any], *, strict: bool, read_only: bool) -> Requ
         raise _bad_request("The member 'variables' must be an object or null.")
     if extensions is not None and not isinstance(extensions, dict):
         raise _bad_request("The member 'extensions' must be an object or null.")
+    _check_text(variables or {})
     return Request(query, name, variables, strict=strict, read_only=read_only)
+
+
+def _check_text(variables: Mapping[str, Any]) -> None:
+    """Refuse text that the database cannot hold, however deep it stands."""
+    for name, given in variables.items():
+        waiting = [given]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, str) and "\0" in value:
+                raise bad_input(name, NO_NUL)
+            if isinstance(value, dict):
+                waiting.extend(value.values())
+            elif isinstance(value, list):
+                waiting.extend(value)
 
 
 def _bad_request(message: str) -> RequestRefusedError:
@@ -208,16 +232,25 @@ def _quality(parameters: list[str]) -> float:
 
 def _refused(refusal: RequestRefusedError, media: str) -> Response:
     code = refusal.code
-    status = code.status if media == GRAPHQL or code.always else 200
-    headers = {**_SAFE, **refusal.headers}
-    body = orjson.dumps({"errors": refusal.errors})
-    return Response(body, status, headers=headers, media_type=f"{media}; charset=utf-8")
+    if code is Code.UNAVAILABLE:
+        _log.error("unavailable: %s", _place(refusal.__cause__ or refusal))
+    return _json({"errors": refusal.errors}, _status(code, media), media, headers=refusal.headers)
 
 
-def _fault(media: str) -> Response:
-    """A defect: the log has it under an id, without the request; the client gets the id and nothing else."""
+def _status(code: Code, media: str) -> int:
+    return code.status if media == GRAPHQL or code.always else 200
+
+
+def _fault(fault: Exception, media: str) -> Response:
+    """A defect: the log has its place under an id; the client gets the id and nothing else."""
     fault_id = secrets.token_hex(8)
-    _log.exception("fault %s", fault_id)
+    _log.error("fault %s: %s", fault_id, _place(fault))
     error = {"message": "Something went wrong here.", "extensions": {"code": Code.INTERNAL.name, "id": fault_id}}
-    status = Code.INTERNAL.status
-    return Response(orjson.dumps({"errors": [error]}), status, headers=_SAFE, media_type=f"{media}; charset=utf-8")
+    return _json({"errors": [error]}, _status(Code.INTERNAL, media), media)
+
+
+def _place(fault: BaseException) -> str:
+    """Kind and place of an exception and of what led to it. Not its text, which may hold a caller's values."""
+    lines = [type(fault).__name__, *traceback.format_tb(fault.__traceback__)]
+    before = fault.__cause__ or fault.__context__
+    return "\n".join([*lines, "after", _place(before)] if before else lines)

@@ -56,10 +56,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A public filter: SQL with `{value}` for the argument; `convert` turns the argument into a bind value."""
+    """A public filter: SQL with `{value}` for the argument; `convert` turns the argument into a bind value.
+
+    `visible` names the noun that the argument is an id of: a row the caller cannot see matches nothing.
+    """
 
     sql: str
     convert: Convert | None = None
+    visible: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

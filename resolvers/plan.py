@@ -469,7 +469,10 @@ class _Work:
         """SQL, argument name and converter of a filter. Raises FILTER_DENIED without the `filter` action."""
         known = (noun.filters or {})[name]
         if not isinstance(known, BlindFilter):
-            return known.sql.replace("{value}", f":{bind_name(name)}"), name, known.convert
+            sql = known.sql
+            if known.visible:
+                sql += f" AND EXISTS ({statements.one_of(self._reach, NOUNS[known.visible])})"
+            return sql.replace("{value}", f":{bind_name(name)}"), name, known.convert
         coordinate = self._catalogue[known.coordinate]
         allowed = self._categories & coordinate.category.bit and self._slice.may_filter(known.coordinate, 0)
         if not allowed or self._reach.marketing:

@@ -143,6 +143,8 @@ async def _objects(shape: Shape, rows: Rows, run: Run, occurrences: Occurrences)
     if not rows.count:
         return []
     columns = [await _column(cell, rows, run, occurrences) for cell in shape.cells]
+    if not columns:
+        return [{} for _ in range(rows.count)]
     keys = [cell.key for cell in shape.cells]
     return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
 

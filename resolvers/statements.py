@@ -89,6 +89,11 @@ def by_id(reach: Reach, noun: Noun, columns: Columns) -> Statement:
     return _select(columns, f"({reach.source(noun)} WHERE {key} = :id::uuid AND {reach.member(noun, listing=False)}) t")
 
 
+def one_of(reach: Reach, noun: Noun) -> str:
+    """The row with the id `{value}`, if it exists for the caller."""
+    return f"{reach.source(noun)} WHERE t.id = {{value}}::uuid AND {reach.member(noun, listing=False)}"
+
+
 def by_ids(reach: Reach, noun: Noun, columns: Columns) -> Statement:
     """The rows with the ids `:keys`."""
     condition = f"t.id = ANY(:keys::uuid[]) AND {reach.member(noun, listing=False)}"
