@@ -52,6 +52,7 @@ class Slice:
         self.rules = tuple(rule for rule in self._of_role if rule.purpose == purpose)
         self._enforcer = Enforcer(self.rules, catalogue=catalogue)
         self._tables: dict[str, EffectTable] = {}
+        self._reasons: dict[tuple[str, int], Reason] = {}
 
     @property
     def relations(self) -> frozenset[Relation]:
@@ -63,10 +64,11 @@ class Slice:
         """The bases that some rule names."""
         return frozenset(Basis(rule.basis) for rule in self.rules if rule.basis not in (ANY, Basis.NONE))
 
-    @property
-    def names_untied(self) -> bool:
-        """Does some rule fit a record that ties the subject by none of the relations named?"""
-        return any(rule.relation in (ANY, Relation.NONE) for rule in self.rules)
+    def tells_untied(self, basis: Basis) -> bool:
+        """Could some rule tell a record that opens `basis` without tying the subject from one that does neither?"""
+        return any(
+            rule.relation == Relation.NONE or (rule.relation == ANY and rule.basis == basis) for rule in self.rules
+        )
 
     def coordinate(self, name: str) -> Coordinate | None:
         """The sensitive coordinate of a name; None for public and unknown ones."""
@@ -105,7 +107,13 @@ class Slice:
         return any(self._denying(coordinate))
 
     def reason(self, coordinate: str, situation: int) -> Reason:
-        """Why a denied cell is not shown (DESIGN.md, Words): the first reason that applies."""
+        """Why a denied cell is not shown: the first reason that applies."""
+        found = self._reasons.get((coordinate, situation))
+        if found is None:
+            found = self._reasons[coordinate, situation] = self._reason(coordinate, situation)
+        return found
+
+    def _reason(self, coordinate: str, situation: int) -> Reason:
         if any(holds(situation, rule.relation, rule.basis) for rule in self._denying(coordinate)):
             return Reason.RULE_DENIES
         if not any(self._showing(self._of_role, coordinate)):

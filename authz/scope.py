@@ -34,11 +34,16 @@ _NOTHING: Scope = {}
 
 def scope_of(role: Role, purpose: Purpose) -> Scope:
     """The rows that exist for a role under a purpose; unknown combinations have none."""
-    if purpose == Purpose.MARKETING and (role, purpose) in _SCOPES:
+    if sees_audience(role, purpose):
         return {"person": Rows("audience.audience_id IS NOT NULL")}
     if role in _EVERY_PURPOSE:
         return _EVERY_PURPOSE[role]
     return _SCOPES.get((role, purpose), _NOTHING)
+
+
+def sees_audience(role: Role, purpose: Purpose) -> bool:
+    """Does this caller know people only as an audience: by its own ids, in small pages, without totals? (C21)"""
+    return purpose == Purpose.MARKETING and role in _MARKETING
 
 
 def audience(role: Role) -> str:
@@ -62,9 +67,14 @@ def _of_claims(claim: Callable[[str], str], *, narrow: bool) -> Rows:
 
 
 def _either_party(table: str, predicate: Callable[[str], str]) -> str:
+    return f"t.id IN ({_parties(table, predicate)})"
+
+
+def _parties(table: str, predicate: Callable[[str], str]) -> str:
+    """Holder and insured of some policies or claims; two look-ups by index where one condition would scan."""
     return (
-        f"t.id IN (SELECT w.holder_id FROM {table} w WHERE {predicate('w')}"
-        f" UNION SELECT w.insured_id FROM {table} w WHERE {predicate('w')})"
+        f"SELECT w.holder_id FROM {table} w WHERE {predicate('w')}"
+        f" UNION SELECT w.insured_id FROM {table} w WHERE {predicate('w')}"
     )
 
 
@@ -96,6 +106,7 @@ def _agent() -> Scope:
         "consent": Rows(
             "t.purpose = 'application' AND EXISTS (SELECT 1 FROM policy w"
             f" WHERE (w.holder_id = t.person_id OR w.insured_id = t.person_id) AND {policy('w')})",
+            f"t.purpose = 'application' AND t.person_id IN ({_parties('policy', policy)})",
         ),
     }
 
@@ -131,11 +142,15 @@ def _risk_verification() -> Scope:
 def _officer(cases: str) -> Scope:
     """A privacy officer's rows, where `cases` selects the ids of the persons in the officer's hands."""
     either = f"(t.holder_id IN ({cases}) OR t.insured_id IN ({cases}))"
+    policies = (
+        f"SELECT w.id FROM policy w WHERE w.holder_id IN ({cases})"
+        f" UNION SELECT w.id FROM policy w WHERE w.insured_id IN ({cases})"
+    )
     return {
         "person": Rows(f"t.id IN ({cases})"),
-        "policy": Rows(either),
+        "policy": Rows(either, f"t.id IN ({policies})"),
         "beneficiary": Rows(f"t.holder_id IN ({cases})"),
-        "claim": Rows(f"t.status <> 'DRAFT' AND {either}"),
+        "claim": Rows(f"t.status <> 'DRAFT' AND {either}", f"t.status <> 'DRAFT' AND t.policy_id IN ({policies})"),
         "consent": Rows(f"t.person_id IN ({cases})"),
         "device": Rows(f"t.person_id IN ({cases})"),
     }
@@ -196,20 +211,20 @@ def _health_provider() -> Scope:
 
 def _engaged(role: Role, *, cases: bool) -> Scope:
     """Partners engaged on single claims or cases (C17): these, their policies and the policies' persons."""
+    work = assignee(role, "a")
+    ids = f"SELECT a.claim_id FROM assignment a WHERE {work} AND a.claim_id IS NOT NULL"
+    people_in_hand = ""
+    if cases:
+        in_hand = f"FROM verification_case v JOIN assignment a ON a.verification_case_id = v.id WHERE {work}"
+        ids += f" UNION SELECT v.claim_id {in_hand} AND v.claim_id IS NOT NULL"
+        people_in_hand = f" UNION SELECT v.person_id {in_hand}"
 
     def claim(alias: str) -> str:
-        work = f"EXISTS (SELECT 1 FROM assignment a WHERE a.claim_id = {alias}.id AND {assignee(role, 'a')})"
-        if cases:
-            work = f"({work} OR {_assigned_case(role, f'v.claim_id = {alias}.id')})"
-        return f"{alias}.status <> 'DRAFT' AND {work}"
+        return f"{alias}.status <> 'DRAFT' AND {alias}.id IN ({ids})"
 
-    people = _of_claims(claim, narrow=True)
-    if cases:
-        own = _assigned_case(role, "v.person_id = t.id")
-        people = Rows(f"({people.member} OR {own})", f"({people.for_lists} OR {own})")
     return {
-        "person": people,
-        "policy": Rows(f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = t.id AND {claim('c')})"),
+        "person": Rows(f"t.id IN ({_parties('claim', claim)}{people_in_hand})"),
+        "policy": Rows(f"t.id IN (SELECT c.policy_id FROM claim c WHERE {claim('c')})"),
         "claim": Rows(claim("t")),
     }
 
@@ -245,8 +260,6 @@ _SCOPES: Mapping[tuple[Role, Purpose], Scope] = {
     (Role.LOSS_ADJUSTER, Purpose.CLAIM_HANDLING): _engaged(Role.LOSS_ADJUSTER, cases=False),
     (Role.SERVICE_PROVIDER, Purpose.VERIFICATION): _engaged(Role.SERVICE_PROVIDER, cases=True),
     (Role.AFFILIATE, Purpose.VERIFICATION): _consented(Purpose.VERIFICATION),
-    (Role.MARKETER, Purpose.MARKETING): _NOTHING,
-    (Role.INSURER, Purpose.MARKETING): _NOTHING,
-    (Role.HEALTH_PROVIDER, Purpose.MARKETING): _NOTHING,
-    (Role.AFFILIATE, Purpose.MARKETING): _NOTHING,
 }
+
+_MARKETING = frozenset({Role.MARKETER, Role.INSURER, Role.HEALTH_PROVIDER, Role.AFFILIATE})

@@ -133,7 +133,8 @@ class Verifier:
             # Whatever the library stumbles over in text that anyone can send.
             return Refused("the token is malformed, or not signed by a key of this service")
         header, claims = token.header, token.claims
-        if header.get("typ") != _TYPE or header.get("kid") not in self._ids:
+        # No extension is understood, so none may be critical.
+        if header.get("typ") != _TYPE or header.get("kid") not in self._ids or "crit" in header:
             return Refused("the token is not an access token of this service")
         if claims.get("iss") != ISSUER or claims.get("aud") != AUDIENCE:
             return Refused("the token is meant for another service")
@@ -164,16 +165,16 @@ def _subject(claims: Mapping[str, Any]) -> Subject:
     if role is Role.ANONYMOUS:
         message = "anonymous callers have no token"
         raise ValueError(message)
-    organization = claims["organization"] if role in PARTNER_ROLES else None
+    partner = claims["organization"] if role in PARTNER_ROLES else {}
     return Subject(
         role=role,
         purposes=tuple(Purpose(name) for name in _listed(detail["purposes"])),
         categories=to_bits({Category(name) for name in _listed(detail["categories"])}),
         token_id=_text(claims["jti"]),
-        account=None if organization else _uuid(claims["sub"]),
+        account=None if role in PARTNER_ROLES else _uuid(claims["sub"]),
         person=_uuid(claims["person"]) if role in PERSON_ROLES else None,
-        organization=_uuid(organization["id"]) if organization else None,
-        organization_code=_text(organization["code"]) if organization else None,
+        organization=_uuid(partner["id"]) if role in PARTNER_ROLES else None,
+        organization_code=_text(partner["code"]) if role in PARTNER_ROLES else None,
     )
 
 

@@ -14,6 +14,9 @@ from authz.subjects import active, assignee, recipient
 from authz.vocabulary import Basis, DataSubject, Relation
 from models.vocabulary import PARTNER_ROLES, PERSON_ROLES, Purpose, Role
 
+_OTHER_WITNESSES = frozenset({Purpose.CLAIM_HANDLING, Purpose.HEALTH_SERVICE})
+"""Purposes under which claims or health services witness, instead of policies."""
+
 TIE = 1 << 40
 """Set in a mask of categories when the record ties the subject, whatever it opens."""
 
@@ -60,7 +63,7 @@ def situation_sql(compiled: Slice, table: str, *, of: DataSubject) -> SituationS
     """The situation of data subject `of` in rows of `table`. Raises KeyError where the table has no such person."""
     asked = _Asked(compiled, table, of, _PERSON[table, of])
     bits = [part for part in _bit_parts(asked) if part is not None]
-    joins = table == "beneficiary" or (table == "claim" and compiled.purpose != Purpose.CLAIM_HANDLING)
+    joins = table in ("beneficiary", "claim") and compiled.purpose not in _OTHER_WITNESSES
     return SituationSql(
         bits="(" + " | ".join(bits) + ")::bigint" if bits else None,
         masks=tuple(_masks(asked)),
@@ -130,7 +133,7 @@ def _bits(asked: _Asked, ties: Mapping[Relation, str], opens: tuple[Basis, str] 
     if opens is not None and opens[0] not in asked.slice.bases:
         opens = None
     parts = [_tied(relation, tie, opens) for relation, tie in named.items()]
-    if opens is not None and asked.slice.names_untied:
+    if opens is not None and asked.slice.tells_untied(opens[0]):
         untied = " OR ".join(named.values()) or "FALSE"
         parts.append(f"CASE WHEN {opens[1]} AND NOT ({untied}) THEN {pair_bit(Relation.NONE, opens[0])} ELSE 0 END")
     return " | ".join(parts) if parts else None
@@ -250,7 +253,7 @@ def _case_masks(  # noqa: PLR0913 - the parts of one subquery
     named = Relation.ASSIGNED in asked.slice.relations
     if named:
         yield Mask(Relation.ASSIGNED, basis, _bit_or(f"{opened} | {TIE}", f"{source} AND {tie}"))
-    if asked.slice.names_untied and basis in asked.slice.bases:
+    if asked.slice.tells_untied(basis):
         untied = f" AND NOT {tie}" if named else ""
         yield Mask(Relation.NONE, basis, _bit_or(opened, f"{source}{untied}"))
 
@@ -300,7 +303,7 @@ def _consent_masks(asked: _Asked) -> Iterator[Mask]:
     if marketing and Relation.AUDIENCE in asked.slice.relations:
         opened = f"CASE WHEN {active('n')} THEN n.categories ELSE 0 END"
         yield Mask(Relation.AUDIENCE, Basis.CONSENT, _bit_or(f"{opened} | {TIE}", source))
-    elif asked.slice.names_untied:
+    elif asked.slice.tells_untied(Basis.CONSENT):
         yield Mask(Relation.NONE, Basis.CONSENT, _bit_or("n.categories", f"{source} AND {active('n')}"))
 
 

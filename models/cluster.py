@@ -329,7 +329,7 @@ def _program(name: str) -> str:
     if package is None or package.origin is None:
         message = "The database server is not installed: run scripts/install, or set DATABASE_URL."
         raise InstallationError(message)
-    return str(Path(package.origin).parent / "pginstall" / "bin" / name)
+    return str(Path(package.origin).resolve().parent / "pginstall" / "bin" / name)
 
 
 def _environment() -> dict[str, str]:

@@ -46,6 +46,9 @@ MODULES = (
 APPEND_ONLY = ("ledger",)
 """Tables whose rows the application role can add and read, and neither change nor delete (C59)."""
 
+_STATEMENT_TIMEOUT = "15s"
+"""No operation within the limits takes as long; one that does is a fault and must not hold a connection."""
+
 _MIGRATIONS_TABLE = "tortoise_migrations"
 _MIGRATION_LOCK = 0x6E656564
 """Any number that nothing else in the database takes as its advisory lock."""
@@ -80,7 +83,12 @@ def tortoise_config(credentials: Credentials, *, min_size: int, max_size: int) -
         "max_cached_statement_lifetime": 0,
         "max_inactive_connection_lifetime": 0,
         "max_queries": 1_000_000,
-        "server_settings": {"application_name": "needful", "jit": "off", "timezone": "UTC"},
+        "server_settings": {
+            "application_name": "needful",
+            "jit": "off",
+            "timezone": "UTC",
+            "statement_timeout": _STATEMENT_TIMEOUT,
+        },
     }
     return {
         "connections": {CONNECTION: {"engine": "tortoise.backends.asyncpg", "credentials": client}},

@@ -34,6 +34,9 @@ MAX_BODY = 256 * 1024
 MAX_TOKENS = 2_000
 MAX_DEPTH = 20
 MAX_ALIASES = 100
+INTROSPECTION_WEIGHT = 10
+"""How many aliases one in introspection counts for: each reads the schema once more."""
+
 MAX_REPEATS = 2_000
 """Pairs of fields under one response key, and of fragments in one selection: validation compares every two."""
 
@@ -43,9 +46,14 @@ MAX_COST = 100_000
 LIST_ESTIMATE = 4
 """How many rows a whole list (a policy's beneficiaries) counts for."""
 
+COUNT_ESTIMATE = 2_000
+"""What a root connection's `totalCount` counts for: it looks at every row of the caller's scope."""
+
 
 _COUNTED_TO = 1_000_000
 """Fragments can multiply without end; beyond this it is just too much."""
+
+_INTROSPECTION = frozenset({"__schema", "__type"})
 
 _Fragments = Mapping[str, FragmentDefinitionNode]
 
@@ -99,7 +107,10 @@ class _Measuring:
 
     def _field(self, node: FieldNode) -> Measure:
         below = self.selections(node.selection_set) if node.selection_set else Measure()
-        return Measure(below.depth + 1, below.aliases + (node.alias is not None), below.fields)
+        aliases = below.aliases + (node.alias is not None)
+        if node.name.value in _INTROSPECTION:
+            aliases *= INTROSPECTION_WEIGHT
+        return Measure(below.depth + 1, aliases, below.fields)
 
     def _fragment(self, name: str) -> Measure:
         if name not in self._known:
@@ -147,6 +158,7 @@ def check_cost(plan: Plan, variables: Mapping[str, Any]) -> None:
             cost += _shape(root.level.shape, 1, variables)
         elif isinstance(root, RootConnection):
             cost += _connection(root.connection, 1, variables)
+            cost += COUNT_ESTIMATE if root.connection.count else 0
         elif isinstance(root, RootViewer):
             cost += sum(_shape(level.shape, 1, variables) for _, level in root.users)
     if cost > MAX_COST:

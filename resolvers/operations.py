@@ -26,10 +26,11 @@ from authz.subjects import Subject
 from ledger.append import Operation, append
 from models.global_ids import from_global
 from models.vocabulary import Purpose, Role
+from resolvers.compiler import Compiler
 from resolvers.documents import MAX_ERRORS, Document, Documents
 from resolvers.limits import check_cost
 from resolvers.masks import Masks
-from resolvers.plan import Compiler, Plan
+from resolvers.plan import Plan
 from resolvers.problems import Code, RequestRefusedError, purpose_names
 from resolvers.report import Heading, Report, make_report
 from resolvers.run import Run, run_plan

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from authz.scope import sees_audience
 from authz.subjects import Subject
 from models.global_ids import to_global
 from models.vocabulary import Purpose
@@ -34,10 +35,9 @@ from resolvers.plan import (
     Shape,
     TotalPart,
     View,
-    bind_name,
 )
 from resolvers.rows import Occurrences, Path, Rows, at_root, linked, listed, listed_at_root
-from resolvers.statements import Statement
+from resolvers.statements import Statement, bind_name
 from vault.blind import blind
 from vault.keyring import Keyring
 from vault.sealing import KeyCache
@@ -134,7 +134,7 @@ async def _root_connection(root: RootConnection, run: Run) -> dict[str, Any]:
 
 
 async def _count_people(read: Read, count: int, run: Run) -> None:
-    if run.purpose == Purpose.MARKETING and read.noun.table == "person" and count:
+    if count and read.noun.table == "person" and sees_audience(run.subject.role, run.purpose):
         await run.count_people(count)
 
 

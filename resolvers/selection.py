@@ -47,10 +47,13 @@ class Selector:
         self._fragments = fragments
         self._variables = variables
         self._visited = 0
+        self._root: list[Selected] | None = None
 
     def root(self) -> list[Selected]:
-        """The fields of the operation's root."""
-        return self.fields("Query", (self.operation.selection_set,))
+        """The fields of the operation's root, collected once."""
+        if self._root is None:
+            self._root = self.fields("Query", (self.operation.selection_set,))
+        return self._root
 
     def fields(self, type_name: str, below: Iterable[SelectionSetNode]) -> list[Selected]:
         """The fields that `below` selects on an object of `type_name`, in the order of the answer."""

@@ -20,8 +20,8 @@ from models.global_ids import NodeType, to_global
 from models.organizations import OrganizationKind
 from models.vocabulary import PARTNER_ROLES, PERSON_ROLES, Category, Role
 from resolvers.disclosure import open_texts
+from resolvers.levels import LevelWork
 from resolvers.nouns import Noun, SealedColumn
-from resolvers.plan import LevelWork
 from resolvers.registry import NOUNS
 from resolvers.rows import Rows
 from resolvers.statements import Reach, by_ids, statement

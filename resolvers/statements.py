@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from authz.scope import Scope, audience
+from authz.scope import Scope, audience, sees_audience
 from authz.subjects import recipient
 from models.vocabulary import Purpose, Role
 from resolvers.nouns import Children, Noun, Order
@@ -76,7 +76,7 @@ class Reach:
     @property
     def marketing(self) -> bool:
         """Do people go by audience ids here?"""
-        return self.purpose == Purpose.MARKETING
+        return sees_audience(self.role, self.purpose)
 
     def join(self, text: str) -> str:
         """A noun's further join, with the caller's recipient condition filled in."""
@@ -174,3 +174,8 @@ def _select(columns: Columns, source: str, *, order_by: str | None = None) -> St
     joins = " ".join(columns.joins.values())
     tail = f" ORDER BY {order_by}" if order_by else ""
     return statement(f"SELECT {', '.join(columns.positions)} FROM {source} {joins}{tail}")
+
+
+def bind_name(argument: str) -> str:
+    """The parameter name of a filter argument."""
+    return "filter_" + "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in argument)

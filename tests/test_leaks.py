@@ -233,3 +233,37 @@ def test_a_user_has_one_effect_wherever_in_the_answer_it_stands(server):
         user=policy["insured"],
     )
     assert len({effect for pattern, effect in found.items() if pattern.endswith("phone")}) == 1
+
+
+def test_a_beneficiary_is_oneself_only_by_a_verified_link(server):
+    document = "query($id: ID!) { beneficiary(id: $id) { phone } }"
+    seen = set()
+    for row in lines(server.plaintext)["Beneficiary"]:
+        holder = by_id(server.plaintext, "Policy")[row["policy"]]["policyholder"]
+        verified = row["personVerifiedAt"] is not None
+        if row["person"] != holder or not people(server)[holder]["username"] or verified in seen:
+            continue
+        phone = ask(server, document, token=customer(server, holder), id=row["id"])["beneficiary"]["phone"]
+        assert (phone == row["phone"]) == verified
+        seen.add(verified)
+    assert seen == {True, False}
+
+
+def test_a_guardian_whose_link_is_unverified_or_revoked_or_whose_child_is_of_age_sees_nothing(server):
+    counting = {
+        (row["guardian"], row["child"])
+        for row in lines(server.plaintext)["GuardianLink"]
+        if row["verifiedAt"] and not row["revokedAt"] and people(server)[row["child"]]["birthDate"] > "2010"
+    }
+    seen = set()
+    for row in lines(server.plaintext)["GuardianLink"]:
+        guardian, child = row["guardian"], row["child"]
+        username = people(server)[guardian]["username"]
+        state = (bool(row["verifiedAt"]), bool(row["revokedAt"]), people(server)[child]["birthDate"] > "2010")
+        if not username or state in seen:
+            continue
+        token = server.token("guardian", user=username, purposes=["account_service"])
+        user = ask(server, "query($id: ID!) { user(id: $id) { name } }", token=token, id=child)["user"]
+        assert (user is not None) == ((guardian, child) in counting)
+        seen.add(state)
+    assert seen >= {(True, False, True), (False, False, True), (True, True, True), (True, False, False)}

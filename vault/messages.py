@@ -14,15 +14,19 @@ _NONCE = 12
 def close_message(key: bytes, message: bytes, *, context: bytes) -> str:
     """Encrypt `message` into URL-safe text that opens only under the same `context`."""
     nonce = os.urandom(_NONCE)
-    return base64.urlsafe_b64encode(FORMAT + nonce + AESGCM(key).encrypt(nonce, message, context)).decode().rstrip("=")
+    return _to_text(FORMAT + nonce + AESGCM(key).encrypt(nonce, message, context))
 
 
 def open_message(key: bytes, text: str, *, context: bytes) -> bytes | None:
     """What `close_message` closed, or None if it was altered, cut, or made for another context."""
     try:
         blob = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        if blob[:1] != FORMAT:
+        if blob[:1] != FORMAT or _to_text(blob) != text:
             return None
         return AESGCM(key).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], context)
     except (binascii.Error, ValueError, InvalidTag):
         return None
+
+
+def _to_text(blob: bytes) -> str:
+    return base64.urlsafe_b64encode(blob).decode().rstrip("=")

@@ -1,0 +1,290 @@
+"""Compiling operations to plans, for one (role, purpose, token categories) under one snapshot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLObjectType, GraphQLSchema, SelectionSetNode
+
+from authz.compile import Snapshot
+from authz.scope import scope_of
+from authz.vocabulary import Reason
+from authz.witnesses import situation_sql
+from models.global_ids import NodeType, from_global
+from models.vocabulary import Purpose, Role
+from resolvers import statements
+from resolvers.arguments import Arguments, read_arguments
+from resolvers.levels import LevelWork
+from resolvers.nouns import BlindFilter, Children, Convert, Link, Noun, Public, SealedColumn
+from resolvers.paging import AUDIENCE_PAGE, LARGEST_PAGE
+from resolvers.plan import (
+    Cell,
+    Connection,
+    ConnectionCell,
+    Constant,
+    EdgePart,
+    IdCell,
+    Level,
+    LinkCell,
+    ListCell,
+    PageInfoPart,
+    Part,
+    Plan,
+    PublicCell,
+    Root,
+    RootConnection,
+    RootConstant,
+    RootRow,
+    RootViewer,
+    SensitiveCell,
+    Shape,
+    TotalPart,
+    TypePart,
+    View,
+)
+from resolvers.problems import Code, RequestRefusedError, bad_id
+from resolvers.registry import NOUNS
+from resolvers.selection import Selected, Selector
+from resolvers.statements import Listing, Reach, bind_name
+
+CORE_FIELDS = frozenset({"__schema", "__type", "currentNotice"})
+"""Root fields that graphql-core runs; everything else is the plan's."""
+
+_SINGLE = {"user": "User", "policy": "Policy", "beneficiary": "Beneficiary", "claim": "Claim"}
+_MANY = {
+    "users": "User",
+    "policies": "Policy",
+    "beneficiaries": "Beneficiary",
+    "claims": "Claim",
+    "consents": "Consent",
+    "products": "Product",
+}
+_NODES = {noun.node_type: noun for noun in NOUNS.values() if noun.node_type}
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Compiles operations for one (role, purpose, token categories) under one snapshot."""
+
+    schema: GraphQLSchema
+    snapshot: Snapshot
+    role: Role
+    purpose: Purpose
+    categories: int
+
+    def compile(self, selector: Selector, variables: Mapping[str, Any]) -> Plan:
+        """The plan of an operation. `variables` tell which arguments are given, the order, and a node's type."""
+        selected = selector.root()
+        work = _Work(self, selector, variables)
+        roots = [work.root(field) for field in selected if field.name not in CORE_FIELDS]
+        return Plan(
+            roots=tuple(roots),
+            core=tuple(field for field in selected if field.name in CORE_FIELDS),
+            keys=tuple(field.key for field in selected),
+        )
+
+
+class _Work:
+    """One compilation."""
+
+    def __init__(self, compiler: Compiler, selector: Selector, variables: Mapping[str, Any]) -> None:
+        self._schema = compiler.schema
+        self._catalogue = compiler.snapshot.catalogue
+        self._slice = compiler.snapshot.slice(compiler.role, compiler.purpose)
+        self._categories = compiler.categories
+        self._selector = selector
+        self._variables = variables
+        scope = scope_of(compiler.role, compiler.purpose)
+        self._reach = Reach(compiler.role, compiler.purpose, scope)
+
+    def root(self, field: Selected) -> Root:
+        if field.name == "__typename":
+            return RootConstant(field.key, "Query")
+        if field.name == "viewer":
+            return self._viewer(field)
+        arguments = read_arguments(self._field("Query", field.name), field.node)
+        if field.name in _MANY:
+            return RootConnection(
+                field.key, self._connection(field, NOUNS[_MANY[field.name]], "Query", None, field.key)
+            )
+        noun = self._noun_of_node(arguments) if field.name == "node" else NOUNS[_SINGLE[field.name]]
+        return RootRow(field.key, arguments, self._node_type(noun), self._row(noun, field.below, field.key))
+
+    def _noun_of_node(self, arguments: Arguments) -> Noun:
+        """The noun that a `node` id names: part of the plan's key, since it decides what is selected."""
+        found = from_global(arguments.values(self._variables)["id"])
+        node_type = NodeType.USER if found and found[0] == NodeType.AUDIENCE_USER else found and found[0]
+        if node_type not in _NODES:
+            raise bad_id("id")
+        return _NODES[node_type]
+
+    def _node_type(self, noun: Noun) -> NodeType:
+        if self._reach.marketing and noun.table == "person":
+            return NodeType.AUDIENCE_USER
+        if noun.node_type is None:
+            message = f"{noun.name} has no global ids"
+            raise TypeError(message)
+        return noun.node_type
+
+    def _viewer(self, field: Selected) -> RootViewer:
+        fields, users = [], []
+        for selected in self._selector.fields("Viewer", field.below):
+            if selected.name == "user":
+                pattern = f"{field.key}.{selected.key}"
+                users.append((selected.key, self._row(NOUNS["User"], selected.below, pattern)))
+            fields.append((selected.key, selected.name))
+        return RootViewer(field.key, tuple(fields), tuple(users))
+
+    def _row(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str) -> Level:
+        build = LevelWork(noun, self._reach)
+        shape = self._shape(build, noun, below, pattern)
+        return Level(build.read(statements.by_id(self._reach, noun, build.columns)), shape)
+
+    def _shape(self, build: LevelWork, noun: Noun, below: Sequence[SelectionSetNode], pattern: str) -> Shape:
+        cells = [
+            self._cell(build, noun, selected, f"{pattern}.{selected.key}")
+            for selected in self._selector.fields(noun.name, below)
+        ]
+        return Shape(tuple(cells))
+
+    def _cell(  # noqa: PLR0911 - a table
+        self, build: LevelWork, noun: Noun, selected: Selected, pattern: str
+    ) -> Cell:
+        if selected.name == "__typename":
+            return Constant(selected.key, noun.name)
+        if selected.name == "id":
+            index = build.columns.add("t.audience_id" if self._renamed(noun) else "t.id")
+            return IdCell(selected.key, index, self._node_type(noun))
+        stored = noun.fields[selected.name]
+        if isinstance(stored, Public):
+            return PublicCell(selected.key, build.columns.add(stored.sql), stored.convert)
+        if isinstance(stored, SealedColumn):
+            return self._sensitive(build, stored, f"{noun.name}.{selected.name}", selected.key, pattern)
+        if isinstance(stored, Link):
+            level = self._linked(NOUNS[stored.noun], selected.below, pattern)
+            return LinkCell(selected.key, build.columns.add(stored.sql), level)
+        index = build.columns.add("t.id")
+        if not stored.paged:
+            return ListCell(selected.key, index, self._listed(stored, selected.below, f"{pattern}.@"))
+        connection = self._connection(selected, NOUNS[stored.noun], noun.name, stored, pattern)
+        return ConnectionCell(selected.key, index, connection)
+
+    def _renamed(self, noun: Noun) -> bool:
+        return self._reach.marketing and noun.table == "person"
+
+    def _sensitive(self, build: LevelWork, stored: SealedColumn, name: str, key: str, pattern: str) -> SensitiveCell:
+        coordinate = self._catalogue[name]
+        out_of_token = not self._categories & coordinate.category.bit
+        shown = not out_of_token and self._slice.could_show(name)
+        refused = Reason.TOKEN_SCOPE if out_of_token else None
+        if not out_of_token and (shown or self._slice.denies_somewhere(name)):
+            build.situation(coordinate.of, situation_sql(self._slice, build.noun.table, of=coordinate.of))
+        return SensitiveCell(
+            key=key,
+            coordinate=coordinate,
+            pattern=pattern,
+            effects=self._slice.table(name),
+            opens=build.sealed(stored) if shown else None,
+            refused=refused,
+        )
+
+    def _linked(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str) -> Level:
+        build = LevelWork(noun, self._reach)
+        shape = self._shape(build, noun, below, pattern)
+        return Level(build.read(statements.by_ids(self._reach, noun, build.columns)), shape)
+
+    def _listed(self, children: Children, below: Sequence[SelectionSetNode], pattern: str) -> Level:
+        noun = NOUNS[children.noun]
+        build = LevelWork(noun, self._reach)
+        build.parent = build.columns.add(f"t.{children.parents[0]}")
+        shape = self._shape(build, noun, below, pattern)
+        text = statements.whole_lists(
+            self._reach, noun, build.columns, children=children, order=noun.orders["POSITION"]
+        )
+        return Level(build.read(text), shape)
+
+    def _connection(
+        self, field: Selected, noun: Noun, parent_type: str, children: Children | None, pattern: str
+    ) -> Connection:
+        declared = self._field(parent_type, field.name)
+        arguments = read_arguments(declared, field.node)
+        given = arguments.values(self._variables)
+        order_name = given.get("orderBy")
+        order = statements.audience_order(self._reach, noun, noun.orders[order_name])
+        filters = tuple(self._filter(noun, name) for name in given if name in (noun.filters or {}))
+        listing = Listing(noun, order, tuple(sql for sql, _, _ in filters), children)
+        build = LevelWork(noun, self._reach)
+        if children:
+            build.parent = build.columns.add("k.id")
+        build.sort = tuple(build.columns.add(key.replace("audience.", "t.")) for key in order.keys)
+        selected = self._selector.fields(f"{noun.name}Connection", field.below)
+        parts = tuple(self._part(build, noun, part, f"{pattern}.{part.key}") for part in selected)
+        bounds = {"after": "after" in given, "before": "before" in given}
+        page = statements.page_of(self._reach, listing, build.columns, backward="last" in given, **bounds)
+        counted = any(isinstance(part, TotalPart) for part in parts) and not self._restrained(noun)
+        return Connection(
+            coordinate=f"{parent_type}.{field.name}",
+            type_name=f"{noun.name}Connection",
+            order_name=order_name,
+            order=order,
+            largest=AUDIENCE_PAGE if self._restrained(noun) else LARGEST_PAGE,
+            arguments=arguments,
+            filters=tuple((name, convert) for _, name, convert in filters),
+            read=build.read(page),
+            parts=parts,
+            count=statements.count_of(self._reach, listing) if counted else None,
+            beyond=statements.beyond_of(self._reach, listing, **bounds)
+            if any(bounds.values()) and _asks_beyond(parts)
+            else None,
+        )
+
+    def _restrained(self, noun: Noun) -> bool:
+        """Is this an audience: small pages, no totals? (C21)"""
+        return self._reach.marketing and noun.scoped
+
+    def _part(self, build: LevelWork, noun: Noun, field: Selected, pattern: str) -> Part:
+        if field.name == "edges":
+            edges = self._selector.fields(f"{noun.name}Edge", field.below)
+            return View(field.key, tuple(self._edge_part(build, noun, edge, f"{pattern}.@") for edge in edges))
+        if field.name == "pageInfo":
+            names = self._selector.fields("PageInfo", field.below)
+            return PageInfoPart(field.key, tuple((info.key, info.name) for info in names))
+        return TotalPart(field.key) if field.name == "totalCount" else TypePart(field.key)
+
+    def _edge_part(self, build: LevelWork, noun: Noun, field: Selected, pattern: str) -> EdgePart:
+        if field.name != "node":
+            return EdgePart(field.key, field.name, None)
+        return EdgePart(field.key, "node", self._shape(build, noun, field.below, f"{pattern}.{field.key}"))
+
+    def _filter(self, noun: Noun, name: str) -> tuple[str, str, Convert | None]:
+        """SQL, argument name and converter of a filter. Raises FILTER_DENIED without the `filter` action."""
+        known = (noun.filters or {})[name]
+        if not isinstance(known, BlindFilter):
+            sql = known.sql
+            if known.visible:
+                sql += f" AND EXISTS ({statements.one_of(self._reach, NOUNS[known.visible])})"
+            return sql.replace("{value}", f":{bind_name(name)}"), name, known.convert
+        coordinate = self._catalogue[known.coordinate]
+        allowed = self._categories & coordinate.category.bit and self._slice.may_filter(known.coordinate, 0)
+        if not allowed or self._reach.marketing:
+            message = f"Filtering by {known.coordinate} is not allowed here. Leave out the argument {name!r}."
+            raise RequestRefusedError(
+                Code.FILTER_DENIED, message, extensions={"argument": name, "category": coordinate.category.value}
+            )
+        sql = (
+            f'EXISTS (SELECT 1 FROM blind_index b WHERE b."column" = {int(known.column)}'
+            f" AND b.digest = :{bind_name(name)}::bytea AND b.person_id = t.id)"
+        )
+        return sql, name, None
+
+    def _field(self, type_name: str, name: str) -> Any:  # noqa: ANN401 - graphql-core's own field type
+        declared = self._schema.type_map[type_name]
+        if not isinstance(declared, GraphQLObjectType):
+            message = f"{type_name} is no object type"
+            raise TypeError(message)
+        return declared.fields[name]
+
+
+def _asks_beyond(parts: tuple[Part, ...]) -> bool:
+    asked = {name for part in parts if isinstance(part, PageInfoPart) for _, name in part.names}
+    return bool(asked & {"hasNextPage", "hasPreviousPage"})

@@ -1,0 +1,74 @@
+"""The guide for frontend teams is true: its request runs, its numbers and codes are the code's."""
+
+import json
+import os
+import re
+import subprocess
+
+from authz.vocabulary import Reason
+from resolvers import limits, paging, selection
+from resolvers.documents import MAX_ERRORS
+from resolvers.problems import Code
+from tests.conftest import ROOT
+
+GUIDE = (ROOT / "docs" / "frontend.md").read_text()
+NOT_YET = {Code.OPERATION_NOT_REGISTERED, Code.RULESET_BEHIND}
+
+
+def table(heading):
+    """The cells of the table below a heading, without its first two rows."""
+    part = GUIDE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def test_the_guides_limits_are_those_of_the_code():
+    assert {row[0]: int(row[1]) for row in table("Limits")} == {
+        "body": limits.MAX_BODY,
+        "`tokens`": limits.MAX_TOKENS,
+        "`depth`": limits.MAX_DEPTH,
+        "`aliases`": limits.MAX_ALIASES,
+        "`fields`": selection.MAX_FIELDS,
+        "`repeats`": limits.MAX_REPEATS,
+        "`page`": paging.LARGEST_PAGE,
+        "`page` for marketing": paging.AUDIENCE_PAGE,
+        "`cost`": limits.MAX_COST,
+    }
+    assert f"a\npage has {paging.DEFAULT_PAGE} rows" in GUIDE
+    assert f"one in introspection counts for {limits.INTROSPECTION_WEIGHT} |" in GUIDE
+    assert MAX_ERRORS == 5
+    assert "the first five errors" in GUIDE
+
+
+def test_the_guides_codes_and_statuses_are_those_of_the_code():
+    told = {row[0].strip("`"): row[1] for row in table("Refusals")}
+    assert told == {code.name: f"{code.status}{'*' if code.always else ''}" for code in Code if code not in NOT_YET}
+
+
+def test_the_guide_explains_every_reason_that_can_occur_now():
+    told = {row[0].strip("`") for row in table("Masked and refused are data")}
+    assert told == {reason.name for reason in Reason} - {"LIMIT", "STEP_UP", "RULE_DENIES"}
+
+
+def test_the_guides_request_gets_an_answer_such_as_it_describes(server):
+    (command,) = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
+    (example,) = map(json.loads, re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL))
+    command = command.replace("http://127.0.0.1:8000/graphql", server.url)
+    environment = {**os.environ, "NEEDFUL_DATA": str(server.data_dir)}
+    done = subprocess.run(
+        ["bash", "-euc", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    body = json.loads(done.stdout)
+    (edge,) = body["data"]["policies"]["edges"]
+    assert re.fullmatch(r"\d\*+[\dX]", edge["node"]["policyholder"]["idNumber"])
+    assert edge["node"]["policyholder"]["occupation"] is None
+    authorization = body["extensions"]["authorization"]
+    assert set(authorization) == set(example)
+    assert [field for field in authorization["fields"] if field in example["fields"]] == example["fields"]
+    (error,) = [one for one in body["errors"] if one["extensions"]["coordinate"] == "User.occupation"]
+    assert error["extensions"]["pathPattern"] == example["fields"][1]["pathPattern"]
+
+
+def test_every_file_that_the_guide_names_exists():
+    for name in re.findall(r"scripts/\w+", GUIDE):
+        assert (ROOT / name).exists(), name
