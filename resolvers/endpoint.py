@@ -25,6 +25,8 @@ _log = logging.getLogger("needful.http")
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 MODE = "x-authorization-mode"
+AT_LEAST = "x-ruleset-at-least"
+_LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,22 @@ class Endpoint:
         body = await _body(http) if http.method == "POST" else b""
         subject = self._subject(http)
         purpose = _purpose(http.headers.get("x-purpose"), subject)
+        self._check_ruleset(http.headers.get(AT_LEAST))
         request = _posted(http, body) if http.method == "POST" else _got(http)
         return await self.service.answer(request, subject, purpose)
+
+    def _check_ruleset(self, wanted: str | None) -> None:
+        """Raises RULESET_BEHIND if the ruleset in force is older than the client asks for."""
+        if wanted is None:
+            return
+        if not (wanted.isascii() and wanted.isdecimal()):
+            raise bad_input(AT_LEAST, "X-Ruleset-At-Least is the number of a ruleset.")
+        number = self.service.snapshot().ruleset.number
+        if int(wanted[:_LONGEST_NUMBER]) > number:
+            message = f"The ruleset in force is {number}, older than asked for. Try again shortly."
+            raise RequestRefusedError(
+                Code.RULESET_BEHIND, message, extensions={"ruleset": number}, headers={"Retry-After": "1"}
+            )
 
     def _subject(self, http: HttpRequest) -> Subject:
         scheme, _, token = http.headers.get("authorization", "").partition(" ")

@@ -478,3 +478,20 @@ def test_the_log_of_the_server_holds_nothing_of_any_request(server, handler):
     logged = server.log.read_text()
     assert SECRET not in logged
     assert handler not in logged
+
+
+def test_an_answer_under_an_older_ruleset_than_asked_for_is_refused(server):
+    token = server.token("claims_handler", purposes=["claim_handling"])
+
+    def asked(number, accept="application/graphql-response+json"):
+        headers = {"X-Ruleset-At-Least": number, "Accept": accept}
+        return server.post("{ claims(first: 1) { edges { node { id } } } }", token=token, headers=headers)
+
+    assert asked("1").status_code == 200
+    for accept in ("application/graphql-response+json", "application/json"):
+        behind = asked("2", accept)
+        assert behind.status_code == 503
+        assert behind.json()["errors"][0]["extensions"] == {"code": "RULESET_BEHIND", "ruleset": 1}
+    assert asked("9" * 50).status_code == 503
+    for number in ("-1", "latest", "", "１"):
+        assert asked(number.encode()).json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
