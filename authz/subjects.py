@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from models.vocabulary import PARTNER_ROLES, PERSON_ROLES, Purpose, Role
+from models.vocabulary import PARTNER_ROLES, Purpose, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,6 @@ def assignee(role: Role, alias: str) -> str:
 def recipient(role: Role, column: str) -> str:
     """SQL: is the caller the recipient in this column? Everyone but a partner acts for the brokerage, null."""
     return f"{column} = :organization" if role in PARTNER_ROLES else f"{column} IS NULL"
-
-
-def is_self(role: Role, person: str) -> str:
-    """SQL: is this person the caller's own?"""
-    return f"{person} = :person" if role in PERSON_ROLES else "FALSE"
 
 
 def active(alias: str) -> str:

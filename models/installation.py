@@ -37,11 +37,6 @@ class Installation:
         return self.root / "token-keys.json"
 
     @property
-    def tombstones_path(self) -> Path:
-        """Whom to forget again after a backup is restored (`C66`)."""
-        return self.root / "tombstones.jsonl"
-
-    @property
     def postgres_dir(self) -> Path:
         """The embedded server's cluster."""
         return self.root / "postgres"

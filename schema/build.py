@@ -21,16 +21,6 @@ def build_schema() -> GraphQLSchema:
     return declared._schema  # noqa: SLF001 - Strawberry declares, graphql-core parses and validates
 
 
-def field_kinds(schema: GraphQLSchema) -> dict[str, FieldKind | None]:
-    """What every field of every object type was declared as; None if it bypassed the constructors."""
-    return {
-        f"{name}.{field_name}": field.extensions["strawberry-definition"].metadata.get(KIND)
-        for name, declared in schema.type_map.items()
-        if isinstance(declared, GraphQLObjectType) and not name.startswith("__")
-        for field_name, field in declared.fields.items()
-    }
-
-
 def build_catalogue(schema: GraphQLSchema) -> Catalogue:
     """The sensitive coordinates with category and data subject, as their directives say."""
     return {
