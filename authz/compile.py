@@ -67,7 +67,8 @@ class Slice:
     def tells_untied(self, basis: Basis) -> bool:
         """Could some rule tell a record that opens `basis` without tying the subject from one that does neither?"""
         return any(
-            rule.relation == Relation.NONE or (rule.relation == ANY and rule.basis == basis) for rule in self.rules
+            rule.relation == Relation.NONE or (rule.relation == ANY and rule.basis in (basis, Basis.NONE))
+            for rule in self.rules
         )
 
     def coordinate(self, name: str) -> Coordinate | None:

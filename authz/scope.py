@@ -15,16 +15,24 @@ _ISSUED = "('IN_FORCE','GRACE','LAPSED','SURRENDERED','EXPIRED','TERMINATED')"
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of one noun. `listed`, where given, says the same as `member` in the form that lists fastest."""
+    """The rows of one noun. `listed`, where given, says the same as `member` in the form that lists fastest.
+
+    `within` names tables whose rows, where they exist for the caller, link to none but existing rows of this noun.
+    """
 
     member: str
     listed: str | None = None
+    within: frozenset[str] = frozenset()
 
     @property
     def for_lists(self) -> str:
         """The predicate to list by."""
         return self.listed or self.member
 
+
+_OF_POLICY = frozenset({"policy"})
+_OF_CLAIM = frozenset({"claim"})
+_OF_BENEFICIARY = frozenset({"beneficiary"})
 
 Scope = Mapping[str, Rows]
 """Rows by table: person, device, policy, beneficiary, claim, consent."""
@@ -58,12 +66,12 @@ def audience(role: Role) -> str:
 def _of_policies(policy: Callable[[str], str], *, narrow: bool) -> Rows:
     """Holder and insured of the policies that `policy` (a predicate on an alias) lets through."""
     member = f"EXISTS (SELECT 1 FROM policy w WHERE (w.holder_id = t.id OR w.insured_id = t.id) AND {policy('w')})"
-    return Rows(member, _either_party("policy", policy) if narrow else None)
+    return Rows(member, _either_party("policy", policy) if narrow else None, _OF_POLICY)
 
 
 def _of_claims(claim: Callable[[str], str], *, narrow: bool) -> Rows:
     member = f"EXISTS (SELECT 1 FROM claim c WHERE (c.holder_id = t.id OR c.insured_id = t.id) AND {claim('c')})"
-    return Rows(member, _either_party("claim", claim) if narrow else None)
+    return Rows(member, _either_party("claim", claim) if narrow else None, _OF_POLICY)
 
 
 def _either_party(table: str, predicate: Callable[[str], str]) -> str:
@@ -86,7 +94,7 @@ def _persons_own(person: str) -> Scope:
             f"(t.id {person} OR EXISTS (SELECT 1 FROM policy w WHERE w.insured_id = t.id AND w.holder_id {person}))",
             f"(t.id {person} OR t.id IN (SELECT w.insured_id FROM policy w WHERE w.holder_id {person}))",
         ),
-        "policy": Rows(held_or_insured),
+        "policy": Rows(held_or_insured, within=_OF_CLAIM | _OF_BENEFICIARY),
         "beneficiary": Rows(f"t.holder_id {person}"),
         "claim": Rows(held_or_insured),
         "consent": Rows(f"t.person_id {person}"),
@@ -101,8 +109,10 @@ def _agent() -> Scope:
 
     return {
         "person": _of_policies(policy, narrow=True),
-        "policy": Rows(policy("t")),
-        "beneficiary": Rows(f"EXISTS (SELECT 1 FROM policy w WHERE w.id = t.policy_id AND {policy('w')})"),
+        "policy": Rows(policy("t"), within=_OF_BENEFICIARY),
+        "beneficiary": Rows(
+            f"EXISTS (SELECT 1 FROM policy w WHERE w.id = t.policy_id AND {policy('w')})", within=_OF_POLICY
+        ),
         "consent": Rows(
             "t.purpose = 'application' AND EXISTS (SELECT 1 FROM policy w"
             f" WHERE (w.holder_id = t.person_id OR w.insured_id = t.person_id) AND {policy('w')})",
@@ -113,7 +123,9 @@ def _agent() -> Scope:
 
 def _whole_brokerage() -> Scope:
     return {
-        "person": Rows("EXISTS (SELECT 1 FROM policy w WHERE w.holder_id = t.id OR w.insured_id = t.id)"),
+        "person": Rows(
+            "EXISTS (SELECT 1 FROM policy w WHERE w.holder_id = t.id OR w.insured_id = t.id)", within=_OF_POLICY
+        ),
         "policy": Rows("TRUE"),
         "beneficiary": Rows("TRUE"),
         "claim": Rows("t.status <> 'DRAFT'"),
@@ -135,7 +147,7 @@ def _risk_verification() -> Scope:
     return {
         "person": Rows(_assigned_case(Role.RISK_ANALYST, "v.person_id = t.id")),
         "claim": Rows(claim("t")),
-        "policy": Rows(f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = t.id AND {claim('c')})"),
+        "policy": Rows(f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = t.id AND {claim('c')})", within=_OF_CLAIM),
     }
 
 
@@ -148,7 +160,7 @@ def _officer(cases: str) -> Scope:
     )
     return {
         "person": Rows(f"t.id IN ({cases})"),
-        "policy": Rows(either, f"t.id IN ({policies})"),
+        "policy": Rows(either, f"t.id IN ({policies})", within=_OF_CLAIM),
         "beneficiary": Rows(f"t.holder_id IN ({cases})"),
         "claim": Rows(f"t.status <> 'DRAFT' AND {either}", f"t.status <> 'DRAFT' AND t.policy_id IN ({policies})"),
         "consent": Rows(f"t.person_id IN ({cases})"),
@@ -179,8 +191,10 @@ def approved(alias: str) -> str:
 def _insurer(policy: Callable[[str], str]) -> Scope:
     return {
         "person": _of_policies(policy, narrow=False),
-        "policy": Rows(policy("t")),
-        "beneficiary": Rows(f"EXISTS (SELECT 1 FROM policy w WHERE w.id = t.policy_id AND {policy('w')})"),
+        "policy": Rows(policy("t"), within=_OF_BENEFICIARY),
+        "beneficiary": Rows(
+            f"EXISTS (SELECT 1 FROM policy w WHERE w.id = t.policy_id AND {policy('w')})", within=_OF_POLICY
+        ),
         "consent": Rows("t.recipient_id = :organization"),
     }
 
@@ -197,7 +211,12 @@ def _insurer_claims() -> Scope:
         has_claim = f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = {alias}.id AND c.status <> 'DRAFT')"
         return f"{alias}.insurer_id = :organization AND {has_claim}"
 
-    return {**_insurer(policy), "claim": Rows(claim("t")), "person": _of_claims(claim, narrow=False)}
+    return {
+        **_insurer(policy),
+        "policy": Rows(policy("t"), within=_OF_BENEFICIARY | _OF_CLAIM),
+        "claim": Rows(claim("t")),
+        "person": _of_claims(claim, narrow=False),
+    }
 
 
 def _health_provider() -> Scope:
@@ -223,8 +242,8 @@ def _engaged(role: Role, *, cases: bool) -> Scope:
         return f"{alias}.status <> 'DRAFT' AND {alias}.id IN ({ids})"
 
     return {
-        "person": Rows(f"t.id IN ({_parties('claim', claim)}{people_in_hand})"),
-        "policy": Rows(f"t.id IN (SELECT c.policy_id FROM claim c WHERE {claim('c')})"),
+        "person": Rows(f"t.id IN ({_parties('claim', claim)}{people_in_hand})", within=_OF_POLICY),
+        "policy": Rows(f"t.id IN (SELECT c.policy_id FROM claim c WHERE {claim('c')})", within=_OF_CLAIM),
         "claim": Rows(claim("t")),
     }
 

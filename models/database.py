@@ -86,6 +86,8 @@ def tortoise_config(credentials: Credentials, *, min_size: int, max_size: int) -
         "server_settings": {
             "application_name": "needful",
             "jit": "off",
+            # Planning one of these statements takes longer than running it; their limits are in their text.
+            "plan_cache_mode": "force_generic_plan",
             "timezone": "UTC",
             "statement_timeout": _STATEMENT_TIMEOUT,
         },

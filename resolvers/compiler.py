@@ -1,6 +1,7 @@
 """Compiling operations to plans, for one (role, purpose, token categories) under one snapshot."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from resolvers import statements
 from resolvers.arguments import Arguments, read_arguments
 from resolvers.levels import LevelWork
 from resolvers.nouns import BlindFilter, Children, Convert, Link, Noun, Public, SealedColumn
-from resolvers.paging import AUDIENCE_PAGE, LARGEST_PAGE
+from resolvers.paging import AUDIENCE_PAGE, LARGEST_PAGE, page_size
 from resolvers.plan import (
     Cell,
     Connection,
@@ -46,6 +47,8 @@ from resolvers.problems import Code, RequestRefusedError, bad_id
 from resolvers.registry import NOUNS
 from resolvers.selection import Selected, Selector
 from resolvers.statements import Listing, Reach, bind_name
+
+_NAME = re.compile("[_A-Za-z][_0-9A-Za-z]*")
 
 CORE_FIELDS = frozenset({"__schema", "__type", "currentNotice"})
 """Root fields that graphql-core runs; everything else is the plan's."""
@@ -145,7 +148,7 @@ class _Work:
             self._cell(build, noun, selected, f"{pattern}.{selected.key}")
             for selected in self._selector.fields(noun.name, below)
         ]
-        return Shape(tuple(cells))
+        return Shape(tuple(cells), _maker([cell.key for cell in cells]))
 
     def _cell(  # noqa: PLR0911 - a table
         self, build: LevelWork, noun: Noun, selected: Selected, pattern: str
@@ -161,11 +164,13 @@ class _Work:
         if isinstance(stored, SealedColumn):
             return self._sensitive(build, stored, f"{noun.name}.{selected.name}", selected.key, pattern)
         if isinstance(stored, Link):
-            level = self._linked(NOUNS[stored.noun], selected.below, pattern)
+            level = self._linked(NOUNS[stored.noun], selected.below, pattern, parent=noun.table)
             return LinkCell(selected.key, build.columns.add(stored.sql), level)
         index = build.columns.add("t.id")
         if not stored.paged:
-            return ListCell(selected.key, index, self._listed(stored, selected.below, f"{pattern}.@"))
+            return ListCell(
+                selected.key, index, self._listed(stored, selected.below, f"{pattern}.@", parent=noun.table)
+            )
         connection = self._connection(selected, NOUNS[stored.noun], noun.name, stored, pattern)
         return ConnectionCell(selected.key, index, connection)
 
@@ -188,19 +193,18 @@ class _Work:
             refused=refused,
         )
 
-    def _linked(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str) -> Level:
+    def _linked(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str, *, parent: str) -> Level:
         build = LevelWork(noun, self._reach)
         shape = self._shape(build, noun, below, pattern)
-        return Level(build.read(statements.by_ids(self._reach, noun, build.columns)), shape)
+        return Level(build.read(statements.by_ids(self._reach, noun, build.columns, parent=parent)), shape)
 
-    def _listed(self, children: Children, below: Sequence[SelectionSetNode], pattern: str) -> Level:
+    def _listed(self, children: Children, below: Sequence[SelectionSetNode], pattern: str, *, parent: str) -> Level:
         noun = NOUNS[children.noun]
         build = LevelWork(noun, self._reach)
         build.parent = build.columns.add(f"t.{children.parents[0]}")
         shape = self._shape(build, noun, below, pattern)
-        text = statements.whole_lists(
-            self._reach, noun, build.columns, children=children, order=noun.orders["POSITION"]
-        )
+        order = noun.orders["POSITION"]
+        text = statements.whole_lists(self._reach, noun, build.columns, children=children, order=order, parent=parent)
         return Level(build.read(text), shape)
 
     def _connection(
@@ -220,14 +224,16 @@ class _Work:
         selected = self._selector.fields(f"{noun.name}Connection", field.below)
         parts = tuple(self._part(build, noun, part, f"{pattern}.{part.key}") for part in selected)
         bounds = {"after": "after" in given, "before": "before" in given}
-        page = statements.page_of(self._reach, listing, build.columns, backward="last" in given, **bounds)
+        largest = AUDIENCE_PAGE if self._restrained(noun) else LARGEST_PAGE
+        size = page_size(given, largest=largest)
+        page = statements.page_of(self._reach, listing, build.columns, size=size, backward="last" in given, **bounds)
         counted = any(isinstance(part, TotalPart) for part in parts) and not self._restrained(noun)
         return Connection(
             coordinate=f"{parent_type}.{field.name}",
             type_name=f"{noun.name}Connection",
             order_name=order_name,
             order=order,
-            largest=AUDIENCE_PAGE if self._restrained(noun) else LARGEST_PAGE,
+            largest=largest,
             arguments=arguments,
             filters=tuple((name, convert) for _, name, convert in filters),
             read=build.read(page),
@@ -283,6 +289,17 @@ class _Work:
             message = f"{type_name} is no object type"
             raise TypeError(message)
         return declared.fields[name]
+
+
+def _maker(keys: Sequence[str]) -> Callable[..., dict[str, Any]]:
+    """A function that makes a dict of these keys: written out, it takes a quarter of the time of dict(zip(…))."""
+    if not all(_NAME.fullmatch(key) for key in keys):
+        message = "a response key that is no GraphQL name"
+        raise ValueError(message)
+    names = [f"v{place}" for place in range(len(keys))]
+    pairs = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, names, strict=True))
+    made: Callable[..., dict[str, Any]] = eval(f"lambda {', '.join(names)}: {{{pairs}}}")  # noqa: S307 - names only
+    return made
 
 
 def _asks_beyond(parts: tuple[Part, ...]) -> bool:

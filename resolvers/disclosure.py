@@ -96,7 +96,7 @@ def _values(
 def _open(opens: Sealed, blobs: Sequence[bytes | None], rows: Rows) -> tuple[list[Any], tuple[int, ...]]:
     keys, ids = rows.data_keys(), rows.id_bytes(opens.row_index)
     try:
-        return list(open_column(blobs, keys, ids, label=opens.label)), ()
+        return open_column(blobs, keys, ids, label=opens.label), ()
     except SealedValueError:
         return _open_one_by_one(opens, blobs, rows)
 

@@ -12,6 +12,7 @@ _TWO_CHARACTER_SURNAMES = frozenset(
 )
 _SHORTEST_NAME_WITH_SUCH = 3
 _DISTRICT = re.compile(r"^(?:.*?(?:市|州|盟|地区))?\D{1,8}?(?:(?<![小园社校厂])区|县|旗)")
+_CHINESE = re.compile(r"[\u3400-\u9fff]*")
 _CITY = re.compile(r"^.*?市")
 
 
@@ -74,4 +75,4 @@ DEFAULT_MASKS: Masks = {
 
 
 def _is_chinese(value: str) -> bool:
-    return all("\u3400" <= character <= "\u9fff" for character in value)
+    return _CHINESE.fullmatch(value) is not None

@@ -166,8 +166,8 @@ def choose_purpose(subject: Subject, named: Purpose | None) -> Purpose:
 
 
 def _shape(value: Any) -> Any:  # noqa: ANN401 - any variable
-    """What of a variable's value a plan may depend on: null, a boolean, an enum, or the type of an id."""
-    if value is None or isinstance(value, bool):
+    """What of a variable's value a plan may depend on: null, a boolean, a page size, an enum, the type of an id."""
+    if value is None or isinstance(value, int):
         return value
     if hasattr(value, "name"):
         return value.name

@@ -4,7 +4,7 @@ A plan depends on the document, the operation, the shape of its variables, the s
 categories; nothing of the caller's own is in it. Structure only: `compiler` makes it and `run` executes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,9 +99,10 @@ Cell = Constant | IdCell | PublicCell | SensitiveCell | LinkCell | ListCell | Co
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The object that a row becomes."""
+    """The object that a row becomes: `make` puts one value of each cell under the cells' keys."""
 
     cells: tuple[Cell, ...]
+    make: Callable[..., dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,8 +145,7 @@ async def _objects(shape: Shape, rows: Rows, run: Run, occurrences: Occurrences)
     columns = [await _column(cell, rows, run, occurrences) for cell in shape.cells]
     if not columns:
         return [{} for _ in range(rows.count)]
-    keys = [cell.key for cell in shape.cells]
-    return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
+    return list(map(shape.make, *columns))
 
 
 async def _column(cell: Cell, rows: Rows, run: Run, occurrences: Occurrences) -> Sequence[Any]:  # noqa: PLR0911 - a table
@@ -294,7 +293,7 @@ class _Page:
         context = f"{connection.coordinate}|{connection.order_name}|{subject.role}|{run.purpose}|{subject.identity}"
         self._cursors = Cursors(run.keyring.cursor, context.encode(), connection.order)
         self._page: Page = read_page(arguments, largest=connection.largest, cursors=self._cursors)
-        self.local: dict[str, Any] = {"limit": self._page.size + 1, **self._bounds(), **self._filters(arguments)}
+        self.local: dict[str, Any] = {**self._bounds(), **self._filters(arguments)}
 
     def overflows(self, records: Sequence[Any]) -> bool:
         """One row more than the page was asked for: is it there?"""

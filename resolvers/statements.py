@@ -64,13 +64,15 @@ class Reach:
             return f"SELECT t.*, audience.audience_id FROM {people}"
         return f"SELECT t.* FROM {noun.table} t"
 
-    def member(self, noun: Noun, *, listing: bool) -> str:
-        """The condition that a row exists for the caller."""
+    def member(self, noun: Noun, *, listing: bool, parent: str | None = None) -> str:
+        """The condition that a row exists for the caller; a link from an existing row of `parent` may settle it."""
         if not noun.scoped:
             return "TRUE"
         rows = self.scope.get(noun.table)
         if rows is None:
             return "FALSE"
+        if parent in rows.within:
+            return "TRUE"
         return rows.for_lists if listing else rows.member
 
     @property
@@ -94,15 +96,18 @@ def one_of(reach: Reach, noun: Noun) -> str:
     return f"{reach.source(noun)} WHERE t.id = {{value}}::uuid AND {reach.member(noun, listing=False)}"
 
 
-def by_ids(reach: Reach, noun: Noun, columns: Columns) -> Statement:
-    """The rows with the ids `:keys`."""
-    condition = f"t.id = ANY(:keys::uuid[]) AND {reach.member(noun, listing=False)}"
+def by_ids(reach: Reach, noun: Noun, columns: Columns, *, parent: str | None = None) -> Statement:
+    """The rows with the ids `:keys`, found in rows of `parent`."""
+    condition = f"t.id = ANY(:keys::uuid[]) AND {reach.member(noun, listing=False, parent=parent)}"
     return _select(columns, f"({reach.source(noun)} WHERE {condition}) t")
 
 
-def whole_lists(reach: Reach, noun: Noun, columns: Columns, *, children: Children, order: Order) -> Statement:
-    """All rows below each of the parents `:keys`."""
-    condition = f"t.{children.parents[0]} = ANY(:keys::uuid[]) AND {reach.member(noun, listing=False)}"
+def whole_lists(  # noqa: PLR0913 - a list's place and order
+    reach: Reach, noun: Noun, columns: Columns, *, children: Children, order: Order, parent: str
+) -> Statement:
+    """All rows below each of the parents `:keys`, existing rows of `parent`."""
+    member = reach.member(noun, listing=False, parent=parent)
+    condition = f"t.{children.parents[0]} = ANY(:keys::uuid[]) AND {member}"
     return _select(columns, f"({reach.source(noun)} WHERE {condition}) t", order_by=", ".join(order.keys))
 
 
@@ -125,15 +130,15 @@ class Listing:
 
 
 def page_of(  # noqa: PLR0913 - a page's bounds each change the text
-    reach: Reach, listing: Listing, columns: Columns, *, after: bool, before: bool, backward: bool
+    reach: Reach, listing: Listing, columns: Columns, *, size: int, after: bool, before: bool, backward: bool
 ) -> Statement:
-    """One page, for every parent its own (`:keys`), of at most `:limit` rows."""
+    """One page, for every parent its own (`:keys`), of at most `size` rows and one, to see that there are more."""
     keyset = [_beyond(listing.order, ">", "after")] if after else []
     keyset += [_beyond(listing.order, "<", "before")] if before else []
     keys = listing.order.keys
     direction = " DESC" if backward else ""
     order_by = ", ".join(key + direction for key in keys)
-    rows = f"({listing.rows(reach, *keyset)} ORDER BY {order_by} LIMIT :limit) t"
+    rows = f"({listing.rows(reach, *keyset)} ORDER BY {order_by} LIMIT {size + 1}) t"
     outer = ", ".join(key.replace("audience.", "t.") + direction for key in keys)
     if listing.children:
         return _select(columns, f"unnest(:keys::uuid[]) k(id) CROSS JOIN LATERAL {rows}", order_by=outer)

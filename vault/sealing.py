@@ -9,7 +9,7 @@ Stored forms (they carry a version and only grow):
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -87,20 +87,22 @@ def open_column(
     rows: Sequence[bytes],
     *,
     label: bytes,
-) -> Iterator[str | None]:
+) -> list[str | None]:
     """Open one column of many rows, in order. Null stays null; what cannot be opened raises SealedValueError."""
-    for blob, key, row in zip(blobs, keys, rows, strict=True):
-        if blob is None:
-            yield None
-            continue
-        if key is None or blob[:2] != _HEADER:
-            message = "a sealed value without its key, or of an unknown format"
-            raise SealedValueError(message)
-        try:
-            yield key.cipher.decrypt(blob[2:14], blob[14:], label + row + _VERSION_BYTE).decode()
-        except InvalidTag as fault:
-            message = "a sealed value fails its check"
-            raise SealedValueError(message) from fault
+    opened: list[str | None] = []
+    try:
+        for blob, key, row in zip(blobs, keys, rows, strict=True):
+            if blob is None:
+                opened.append(None)
+                continue
+            if key is None or blob[:2] != _HEADER:
+                message = "a sealed value without its key, or of an unknown format"
+                raise SealedValueError(message)
+            opened.append(key.cipher.decrypt(blob[2:14], blob[14:], label + row + _VERSION_BYTE).decode())
+    except InvalidTag as fault:
+        message = "a sealed value fails its check"
+        raise SealedValueError(message) from fault
+    return opened
 
 
 class KeyCache:

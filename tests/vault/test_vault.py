@@ -20,7 +20,7 @@ ROW = UUID(int=9).bytes
 
 
 def opened(blob, *, key=KEY, row=ROW, label=LABEL):
-    return next(open_column([blob], [key], [row], label=label))
+    return open_column([blob], [key], [row], label=label)[0]
 
 
 @given(st.text())
