@@ -31,6 +31,7 @@ from vault.sealing import KeyCache
 DEFAULT_RULESET = 1
 POOL_SIZE = 10
 READY_SECONDS = 2.0
+_LONGEST_SETTING = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,15 @@ class Settings:
         """The settings of an environment. Raises InstallationError for a value that cannot be."""
         default = cls()
         return cls(
-            audience_ceiling=_number(environ, "NEEDFUL_AUDIENCE_CEILING", default.audience_ceiling, lowest=0),
-            partial_status=_number(environ, "NEEDFUL_PARTIAL_STATUS", default.partial_status, lowest=200),
+            audience_ceiling=_number(environ, "NEEDFUL_AUDIENCE_CEILING", default.audience_ceiling, range(10**9)),
+            partial_status=_number(environ, "NEEDFUL_PARTIAL_STATUS", default.partial_status, range(200, 300)),
         )
 
 
-def _number(environ: Mapping[str, str], name: str, default: int, *, lowest: int) -> int:
+def _number(environ: Mapping[str, str], name: str, default: int, allowed: range) -> int:
     text = environ.get(name, str(default))
-    if not text.isdecimal() or int(text) < lowest:
-        message = f"{name} must be a number from {lowest} on."
+    if not (text.isdecimal() and len(text) <= _LONGEST_SETTING and int(text) in allowed):
+        message = f"{name} must be a number from {allowed.start} to {allowed.stop - 1}."
         raise InstallationError(message)
     return int(text)
 
@@ -79,6 +80,8 @@ def build_app(installation: Installation, database: Database, settings: Settings
         Route("/readyz", _ready),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
+    # A redirect would repeat the Host header, which anybody may have written.
+    app.router.redirect_slashes = False
     app.state.demo = installation.demo
     return app
 

@@ -372,7 +372,9 @@ async def _replace_demo(arguments: argparse.Namespace, installation: Installatio
 
 def _private_file(path: Path) -> TextIO:
     try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        return os.fdopen(descriptor, "w", encoding="utf-8")
     except OSError as error:
         message = f"{path} cannot be written ({error.strerror}): choose another file."
         raise InstallationError(message) from None

@@ -21,6 +21,7 @@ from joserfc.jwk import KeySet, OKPKey
 
 from authz.subjects import Subject
 from models.vocabulary import PARTNER_ROLES, PERSON_ROLES, Category, Purpose, Role, from_bits, to_bits
+from vault.keyring import KeyringError
 
 ISSUER = "needful"
 AUDIENCE = "needful-api"
@@ -54,18 +55,29 @@ class TokenKeys:
 
     @classmethod
     def load_or_create(cls, path: Path) -> "TokenKeys":
-        """Read the key file at `path`, or write a new one there (mode 0600)."""
+        """Read the key file at `path`, or write a new one there (mode 0600). Raises KeyringError for a damaged one."""
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            stored = json.loads(path.read_text())
-            return cls(KeySet.import_key_set({"keys": stored["keys"]}), stored["current"])
+            return cls._load(path)
         kid = secrets.token_hex(8)
         key = OKPKey.generate_key("Ed25519", parameters={"kid": kid, "use": "sig"})
         stored = {"format": _FORMAT, "current": kid, "keys": [key.as_dict(private=True)]}
         with os.fdopen(descriptor, "w") as stream:
             json.dump(stored, stream)
         return cls(KeySet([key]), kid)
+
+    @classmethod
+    def _load(cls, path: Path) -> "TokenKeys":
+        try:
+            stored = json.loads(path.read_text())
+            if stored["format"] != _FORMAT:
+                message = f"{path} is a key file of format {stored['format']}; this release reads {_FORMAT}"
+                raise KeyringError(message)
+            return cls(KeySet.import_key_set({"keys": stored["keys"]}), str(stored["current"]))
+        except (OSError, ValueError, KeyError, TypeError, JoseError) as fault:
+            message = f"{path} cannot be read as a key file: restore it, or remove it to sign with a new key"
+            raise KeyringError(message) from fault
 
 
 def mint(keys: TokenKeys, subject: Subject, *, now: datetime, lifetime: timedelta = LONGEST) -> str:

@@ -19,6 +19,12 @@ STATEMENTS: tuple[str, ...] = (
     ),
     "ALTER TABLE guardian_link ADD CONSTRAINT guardian_link_two_people CHECK (guardian_id <> child_id)",
     "ALTER TABLE beneficiary ADD CONSTRAINT beneficiary_share_range CHECK (share > 0 AND share <= 100)",
+    # A verification case names a consent of its own person.
+    "ALTER TABLE consent ADD CONSTRAINT consent_person_key UNIQUE (id, person_id)",
+    (
+        "ALTER TABLE verification_case ADD CONSTRAINT verification_case_consent_fkey"
+        " FOREIGN KEY (consent_id, person_id) REFERENCES consent (id, person_id)"
+    ),
     # Drafts have no dates yet: they sort last, and the keyset needs a value.
     "CREATE INDEX policy_starts_on_idx ON policy ((coalesce(starts_on, 'infinity'::date)), id)",
     "CREATE INDEX policy_insurer_starts_on_idx ON policy (insurer_id, (coalesce(starts_on, 'infinity'::date)), id)",

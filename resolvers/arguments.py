@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from graphql import FieldNode, GraphQLField, VariableNode
+from graphql import FieldNode, GraphQLField, Undefined, VariableNode, is_non_null_type
 from graphql.utilities import value_from_ast
+
+from resolvers.problems import bad_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,8 @@ class Arguments:
 
     literals: tuple[tuple[str, Any], ...]
     variables: tuple[tuple[str, str], ...]
+    required: frozenset[str]
+    """Arguments that must not be null: a variable with a default may be null where they stand."""
 
     def values(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that are given and not null; enum values by name."""
@@ -23,6 +27,8 @@ class Arguments:
             value = variables.get(variable)
             if value is not None:
                 found[argument] = value.name if isinstance(value, Enum) else value
+            elif argument in self.required:
+                raise bad_input(argument, f"The argument {argument!r} must not be null.")
         return found
 
 
@@ -35,6 +41,9 @@ def read_arguments(field: GraphQLField, node: FieldNode) -> Arguments:
             variables.append((name, argument.value.name.value))
             continue
         value = value_from_ast(argument.value, field.args[name].type)
+        if value is Undefined:
+            raise bad_input(name, f"The argument {name!r} is no value of its type.")
         if value is not None:
             literals.append((name, value.name if isinstance(value, Enum) else value))
-    return Arguments(tuple(literals), tuple(variables))
+    required = frozenset(name for name, _ in variables if is_non_null_type(field.args[name].type))
+    return Arguments(tuple(literals), tuple(variables), required)

@@ -231,7 +231,6 @@ class _Work:
         return Connection(
             coordinate=f"{parent_type}.{field.name}",
             type_name=f"{noun.name}Connection",
-            order_name=order_name,
             order=order,
             largest=largest,
             arguments=arguments,
@@ -272,7 +271,7 @@ class _Work:
             return sql.replace("{value}", f":{bind_name(name)}"), name, known.convert
         coordinate = self._catalogue[known.coordinate]
         allowed = self._categories & coordinate.category.bit and self._slice.may_filter(known.coordinate, 0)
-        if not allowed or self._reach.marketing:
+        if not allowed:
             message = f"Filtering by {known.coordinate} is not allowed here. Leave out the argument {name!r}."
             raise RequestRefusedError(
                 Code.FILTER_DENIED, message, extensions={"argument": name, "category": coordinate.category.value}

@@ -9,10 +9,12 @@ from typing import Any
 from graphql import (
     ASTValidationRule,
     DocumentNode,
+    FloatValueNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    IntValueNode,
     KnownFragmentNamesRule,
     LoneAnonymousOperationRule,
     NoFragmentCyclesRule,
@@ -24,6 +26,7 @@ from graphql import (
     UniqueOperationNamesRule,
     Visitor,
     parse,
+    print_ast,
     validate,
     visit,
 )
@@ -42,6 +45,8 @@ class Document:
     """A valid document within the limits."""
 
     text_hash: str
+    shape_hash: str
+    """Of the document without its literals: theirs may be personal data, and a hash of few digits is soon guessed."""
     node: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
@@ -105,7 +110,7 @@ class Documents:
         self._validate(node, None)
         if not operations:
             raise bad_input("query", "The document holds no operation.")
-        return Document(hashlib.sha256(text.encode()).hexdigest(), node, operations, fragments)
+        return Document(hashlib.sha256(text.encode()).hexdigest(), _shape_hash(node), node, operations, fragments)
 
     def _validate(self, node: DocumentNode, rules: Collection[type[ASTValidationRule]] | None) -> None:
         problems = validate(self._schema, node, rules, max_errors=MAX_ERRORS)
@@ -123,6 +128,21 @@ _BEFORE_MEASURING = (
     NoUnusedFragmentsRule,
     NoFragmentCyclesRule,
 )
+
+
+def _shape_hash(node: DocumentNode) -> str:
+    return hashlib.sha256(print_ast(visit(node, _Blanker())).encode()).hexdigest()
+
+
+class _Blanker(Visitor):
+    def enter_string_value(self, node: StringValueNode, *_: object) -> StringValueNode:
+        return StringValueNode(value="", block=False, loc=node.loc)
+
+    def enter_int_value(self, node: IntValueNode, *_: object) -> IntValueNode:
+        return IntValueNode(value="0", loc=node.loc)
+
+    def enter_float_value(self, node: FloatValueNode, *_: object) -> FloatValueNode:
+        return FloatValueNode(value="0", loc=node.loc)
 
 
 def _parse(text: str) -> DocumentNode:

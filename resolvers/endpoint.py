@@ -27,6 +27,7 @@ GRAPHQL = "application/graphql-response+json"
 MODE = "x-authorization-mode"
 AT_LEAST = "x-ruleset-at-least"
 _LONGEST_NUMBER = 18
+_ONCE = ("authorization", "x-purpose", MODE, AT_LEAST, "content-type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Endpoint:
         if media is None:
             message = f"This endpoint answers with {GRAPHQL} or {JSON}. Accept one of them."
             raise RequestRefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
+        _check_headers(http)
         body = await _body(http) if http.method == "POST" else b""
         subject = self._subject(http)
         purpose = _purpose(http.headers.get("x-purpose"), subject)
@@ -104,6 +106,16 @@ _SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 def _json(body: Mapping[str, Any], status: int, media: str, *, headers: Mapping[str, str] | None = None) -> Response:
     sent = {**_SAFE, **(headers or {})}
     return Response(orjson.dumps(body), status, headers=sent, media_type=f"{media}; charset=utf-8")
+
+
+def _check_headers(http: HttpRequest) -> None:
+    """Raises BAD_REQUEST for a header of ours that stands twice: what is before us may have read the other one."""
+    for name in _ONCE:
+        if len(http.headers.getlist(name)) > 1:
+            raise _bad_request(f"The header {name!r} stands twice.")
+    if http.headers.get("content-encoding", "identity").lower() != "identity":
+        message = "Send the request without a Content-Encoding."
+        raise RequestRefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
 
 
 async def _body(http: HttpRequest) -> bytes:
@@ -173,7 +185,6 @@ def _got(http: HttpRequest) -> Request:
                 given[name] = orjson.loads(text)
             except orjson.JSONDecodeError:
                 raise _bad_request(f"The parameter {name!r} is not JSON.") from None
-    given["operationName"] = given.get("operationName") or None
     return _request(given, strict=_strict(http), read_only=True)
 
 
@@ -198,7 +209,7 @@ def _request(given: Mapping[str, Any], *, strict: bool, read_only: bool) -> Requ
     if extensions is not None and not isinstance(extensions, dict):
         raise _bad_request("The member 'extensions' must be an object or null.")
     _check_text(variables or {})
-    return Request(query, name, variables, strict=strict, read_only=read_only)
+    return Request(query, name or None, variables, strict=strict, read_only=read_only)
 
 
 def _check_text(variables: Mapping[str, Any]) -> None:

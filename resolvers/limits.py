@@ -174,7 +174,9 @@ def _connection(connection: Connection, parents: int, variables: Mapping[str, An
         for edge in part.parts
         if edge.shape is not None
     ]
-    return parents * size + sum(_shape(shape, parents * size, variables) for shape in shapes)
+    rows = parents * size
+    edges = sum(len(part.parts) for part in connection.parts if isinstance(part, View))
+    return rows * (1 + edges) + sum(_shape(shape, rows, variables) for shape in shapes)
 
 
 def _shape(shape: Shape, rows: int, variables: Mapping[str, Any]) -> int:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from models.vocabulary import Category
 
 HIDDEN = "***"
+FEWEST_HIDDEN = 4
 _TWO_CHARACTER_SURNAMES = frozenset(
     "欧阳 司马 上官 诸葛 东方 夏侯 尉迟 皇甫 慕容 令狐 公孙 司徒 南宫 端木 轩辕 宇文 长孙 独孤 申屠 赫连".split()  # noqa: SIM905
 )
 _SHORTEST_NAME_WITH_SUCH = 3
-_DISTRICT = re.compile(r"^(?:.*?(?:市|州|盟|地区))?\D{1,8}?(?:(?<![小园社校厂])区|县|旗)")
+_STREET = r"\d路街道巷弄号"
+"""What begins a street or a number: nothing from there on is shown."""
+
+_DISTRICT = re.compile(rf"^(?:[^{_STREET}]*?(?:市|州|盟|地区))?[^{_STREET}]{{1,8}}?(?:(?<![小园社校厂])区|县|旗)")
 _CHINESE = re.compile(r"[\u3400-\u9fff]*")
-_CITY = re.compile(r"^.*?市")
+_CITY = re.compile(rf"^[^{_STREET}]*?市")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,8 @@ class HeadAndTail:
     tail: int
 
     def __call__(self, value: str) -> str:
-        """The masked value; one too short to hide anything is hidden whole."""
-        if len(value) <= self.head + self.tail:
+        """The masked value; one so short that less than `FEWEST_HIDDEN` characters would be hidden is hidden whole."""
+        if len(value) < self.head + self.tail + FEWEST_HIDDEN:
             return "*" * (self.head + self.stars + self.tail)
         return value[: self.head] + "*" * self.stars + value[len(value) - self.tail :]
 

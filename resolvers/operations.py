@@ -31,7 +31,7 @@ from resolvers.documents import MAX_ERRORS, Document, Documents
 from resolvers.limits import check_cost
 from resolvers.masks import Masks
 from resolvers.plan import Plan
-from resolvers.problems import Code, RequestRefusedError, purpose_names
+from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names
 from resolvers.report import Heading, Report, make_report
 from resolvers.run import Run, run_plan
 from resolvers.selection import Selected, Selector
@@ -93,8 +93,7 @@ class Service:
         selector = Selector(operation, document.fragments, variables=coerced)
         selected = selector.root()
         if all(one.name.startswith("__") for one in selected):
-            data, errors = self.core(document, operation, selected, request)
-            return Answer({"data": data, **({"errors": errors} if errors else {})})
+            return Answer({"data": self.core(document, operation, selected, request)})
         chosen = choose_purpose(subject, purpose)
         variables = coerced.coerced
         snapshot = self.snapshot()
@@ -115,7 +114,7 @@ class Service:
         operation: OperationDefinitionNode,
         selected: Sequence[Selected],
         request: Request,
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    ) -> dict[str, Any]:
         """Root fields that hold no personal data, by graphql-core."""
         fields = [_as_field(one) for one in selected]
         reduced = OperationDefinitionNode(
@@ -127,8 +126,11 @@ class Service:
         )
         node = DocumentNode(definitions=(reduced, *document.fragments.values()))
         result = execute_sync(self.schema, node, variable_values=dict(request.variables or {}))
-        errors = [_core_error(error) for error in getattr(result, "errors", None) or ()]
-        return dict(getattr(result, "data", None) or {}), errors
+        data = getattr(result, "data", None)
+        if data is None or getattr(result, "errors", None):
+            # These fields' resolvers cannot fail: what went wrong is a variable that is null where none may be.
+            raise bad_input("variables", "A variable is null where its argument must not be.")
+        return dict(data)
 
     def _plan(  # noqa: PLR0913 - everything a plan depends on
         self,
@@ -190,7 +192,7 @@ class _Execution:
     plan: Plan
 
     async def run(self) -> Answer:
-        core_data, core_errors = self._core()
+        core_data = self._core()
         heading = Heading(self.purpose.value, self.snapshot.ruleset.number, uuid4())
         try:
             async with self.service.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
@@ -200,13 +202,11 @@ class _Execution:
             message = "The service cannot answer at the moment. Try again later."
             raise RequestRefusedError(Code.UNAVAILABLE, message) from fault
         data |= core_data
-        return self._answer(
-            {key: data[key] for key in self.plan.keys}, [*report.errors(heading), *core_errors], report, heading
-        )
+        return self._answer({key: data[key] for key in self.plan.keys}, report.errors(heading), report, heading)
 
-    def _core(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def _core(self) -> dict[str, Any]:
         if not self.plan.core:
-            return {}, []
+            return {}
         return self.service.core(self.document, self.operation, self.plan.core, self.request)
 
     async def _read(self, connection: Any) -> tuple[dict[str, Any], Report]:  # noqa: ANN401 - asyncpg's proxy
@@ -260,7 +260,7 @@ class _Execution:
                 account=self.subject.account,
                 token_id=self.subject.token_id,
                 purpose=self.purpose,
-                operation_hash=self.document.text_hash,
+                operation_hash=self.document.shape_hash,
                 operation_name=self.operation.name.value[:_LONGEST_NAME] if self.operation.name else None,
                 ruleset=ruleset.number,
                 ruleset_digest=ruleset.digest,
@@ -288,14 +288,6 @@ def _as_field(selected: Selected) -> FieldNode:
         directives=(),
         selection_set=SelectionSetNode(selections=selections) if selections else None,
     )
-
-
-def _core_error(error: GraphQLError) -> dict[str, Any]:
-    return {
-        "message": "A field could not be answered.",
-        "path": list(error.path or ()),
-        "extensions": {"code": Code.INTERNAL.name},
-    }
 
 
 def _variables_refused(problems: list[GraphQLError]) -> RequestRefusedError:

@@ -183,7 +183,6 @@ class Connection:
 
     coordinate: str
     type_name: str
-    order_name: str | None
     order: Order
     largest: int
     arguments: Arguments

@@ -36,6 +36,7 @@ from resolvers.plan import (
     TotalPart,
     View,
 )
+from resolvers.problems import bad_input
 from resolvers.rows import Occurrences, Path, Rows, at_root, linked, listed, listed_at_root
 from resolvers.statements import Statement, bind_name
 from vault.blind import blind
@@ -43,6 +44,9 @@ from vault.keyring import Keyring
 from vault.sealing import KeyCache
 
 Fetch = Callable[..., Any]
+
+LONGEST_LOOKUP = 64
+"""Characters of a value looked up blindly: normalising takes time that grows with the square of the length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +294,8 @@ class _Page:
         self._run = run
         arguments = connection.arguments.values(run.variables)
         subject = run.subject
-        context = f"{connection.coordinate}|{connection.order_name}|{subject.role}|{run.purpose}|{subject.identity}"
+        order = ",".join(connection.order.keys)
+        context = f"{connection.coordinate}|{order}|{subject.role}|{run.purpose}|{subject.identity}"
         self._cursors = Cursors(run.keyring.cursor, context.encode(), connection.order)
         self._page: Page = read_page(arguments, largest=connection.largest, cursors=self._cursors)
         self.local: dict[str, Any] = {**self._bounds(), **self._filters(arguments)}
@@ -373,6 +378,8 @@ class _Page:
             stored = known[name]
             value = arguments[name]
             if isinstance(stored, BlindFilter):
+                if len(value) > LONGEST_LOOKUP:
+                    raise bad_input(name, f"The argument {name!r} is longer than any such value.")
                 value = blind(self._run.keyring, stored.key, value)
             elif convert is not None:
                 value = convert(value)

@@ -7,6 +7,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     GraphQLIncludeDirective,
     GraphQLSkipDirective,
     InlineFragmentNode,
@@ -16,7 +17,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_directive_values
 
-from resolvers.problems import over_limit
+from resolvers.problems import bad_input, over_limit
 
 MAX_FIELDS = 1_000
 INTERFACES = {"Node": frozenset({"User", "Device", "Policy", "Beneficiary", "Claim", "Consent"})}
@@ -100,10 +101,13 @@ class Selector:
     def _included(self, node: SelectionNode) -> bool:
         if not node.directives:
             return True
-        skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
+        try:
+            skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
+            include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
+        except GraphQLError:
+            raise bad_input("if", "The condition of @skip and @include must not be null.") from None
         if skip and skip["if"] is True:
             return False
-        include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
         return not (include and include["if"] is False)
 
 

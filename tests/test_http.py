@@ -409,6 +409,14 @@ def test_beyond_the_daily_ceiling_marketing_is_told_when_to_come_back(server, tu
     assert only_error(response)["extensions"] == {"code": "RATE_LIMITED"}
 
 
+def test_one_person_of_an_audience_counts_as_well(server, tuned, marketer):
+    page = send(server, "{ users(first: 1) { edges { node { id } } } }", token=marketer).json()
+    person = page["data"]["users"]["edges"][0]["node"]["id"]
+    for document in ("query($id: ID!) { user(id: $id) { name } }", "query($id: ID!) { node(id: $id) { id } }"):
+        response = send(server, document, {"id": person}, token=marketer, url=tuned)
+        assert only_error(response)["extensions"] == {"code": "RATE_LIMITED"}
+
+
 # Faults
 
 
@@ -495,3 +503,28 @@ def test_an_answer_under_an_older_ruleset_than_asked_for_is_refused(server):
     assert asked("9" * 50).status_code == 503
     for number in ("-1", "latest", "", "１"):
         assert asked(number.encode()).json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "X-Purpose", "X-Authorization-Mode"])
+def test_a_header_that_stands_twice_is_refused(server, name):
+    token = server.token("claims_handler", purposes=["claim_handling"])
+    headers = [("Authorization", f"Bearer {token}"), ("Content-Type", JSON), ("X-Purpose", "claim_handling")]
+    doubled = [*headers, (name, "strict" if name.endswith("Mode") else "claim_handling"), (name, "strict")]
+    content = json.dumps({"query": "{ viewer { role } }"})
+    assert server.client.post(server.url, content=content, headers=headers).status_code == 200
+    response = server.client.post(server.url, content=content, headers=doubled)
+    assert response.status_code == 400
+    assert only_error(response)["extensions"] == {"code": "BAD_REQUEST"}
+
+
+def test_a_compressed_body_is_refused_and_an_empty_operation_name_is_none(server):
+    token = server.token("claims_handler", purposes=["claim_handling"])
+    packed = send(server, "{ __typename }", token=token, headers={"Content-Encoding": "gzip"})
+    assert packed.status_code == 415
+    body = json.dumps({"query": "{ __typename }", "operationName": ""})
+    assert send(server, token=token, content=body).json() == {"data": {"__typename": "Query"}}
+
+
+def test_a_trailing_slash_is_not_redirected_to_whatever_host_was_named(server):
+    response = server.client.get(server.url + "/", headers={"Host": "elsewhere.example"})
+    assert response.status_code == 404

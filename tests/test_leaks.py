@@ -267,3 +267,31 @@ def test_a_guardian_whose_link_is_unverified_or_revoked_or_whose_child_is_of_age
         assert (user is not None) == ((guardian, child) in counting)
         seen.add(state)
     assert seen >= {(True, False, True), (False, False, True), (True, True, True), (True, False, False)}
+
+
+def test_one_document_answers_ids_of_every_type_each_as_its_own(server):
+    document = """query($id: ID!) { node(id: $id) { __typename
+      ... on Policy { policyNumber } ... on Claim { claimNumber } ... on User { idType } } }"""
+    token = server.token("claims_handler", purposes=["claim_handling"])
+    for _ in range(2):
+        for kind, field in (("Policy", "policyNumber"), ("Claim", "claimNumber"), ("User", "idType")):
+            row = next(one for one in lines(server.plaintext)[kind] if one.get("status") != "DRAFT")
+            found = ask(server, document, token=token, id=row["id"])["node"]
+            assert found == {"__typename": kind, field: row[field]}
+
+
+def test_consents_of_a_person_outside_the_scope_are_not_found_by_that_persons_id(server):
+    token = server.token("insurer", org="INS01", purposes=["policy_service"])
+    visible = "query($id: ID!) { user(id: $id) { id } }"
+    document = "query($id: ID!) { consents(user: $id) { totalCount edges { node { id } } } }"
+    seen = set()
+    for consent in lines(server.plaintext)["Consent"]:
+        if consent["recipient"] != "INS01":
+            continue
+        exists = ask(server, visible, token=token, id=consent["user"])["user"] is not None
+        found = ask(server, document, token=token, id=consent["user"])["consents"]
+        assert bool(found["totalCount"]) == exists
+        seen.add(exists)
+        if seen == {True, False}:
+            break
+    assert seen == {True, False}

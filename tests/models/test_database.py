@@ -132,3 +132,16 @@ async def test_an_application_role_that_could_do_more_is_refused(found):
     finally:
         async with connect(found.owner, shared=False) as owner:
             await owner.execute("ALTER ROLE needful_app NOCREATEROLE")
+
+
+async def test_a_case_names_a_consent_of_its_own_person_and_a_claim_its_policys_parties(found):
+    async with connect(found.owner, shared=False) as owner:
+        pairs = await owner.fetch(
+            "SELECT conrelid::regclass::text, confrelid::regclass::text, array_length(conkey, 1) FROM pg_constraint"
+            " WHERE contype = 'f' AND array_length(conkey, 1) > 1"
+        )
+        assert {tuple(pair) for pair in pairs} == {
+            ("claim", "policy", 4),
+            ("beneficiary", "policy", 2),
+            ("verification_case", "consent", 2),
+        }
