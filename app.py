@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -96,7 +97,7 @@ def _spare_the_collector() -> None:
 def build_service(installation: Installation, pool: Any, settings: Settings) -> Service:  # noqa: ANN401 - asyncpg's pool
     """The service that answers, with the default ruleset compiled."""
     schema = build_schema()
-    snapshot = default_snapshot()
+    snapshot = default_snapshot(schema)
     keyring = load_or_create(installation.keyring_path)
     return Service(
         schema=schema,
@@ -111,9 +112,9 @@ def build_service(installation: Installation, pool: Any, settings: Settings) -> 
     )
 
 
-def default_snapshot() -> Snapshot:
+def default_snapshot(schema: GraphQLSchema) -> Snapshot:
     """The default ruleset, checked and compiled. Raises RulesetError."""
-    catalogue = build_catalogue(build_schema())
+    catalogue = build_catalogue(schema)
     return compile_ruleset(make_ruleset(DEFAULT_RULESET, read_rules(RULES), catalogue=catalogue), catalogue)
 
 

@@ -20,6 +20,7 @@ from uuid import UUID
 
 import asyncpg
 import uvicorn
+from starlette.applications import Starlette
 
 from authz.callers import UnknownCallerError, Wanted, find_caller
 from authz.default_rules import read_necessity
@@ -217,14 +218,11 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
 
-def _run_server(
-    installation: Installation, found: Database, *, reserved: socket.socket, on_ready: Callable[[], None]
-) -> None:
-    # Only the server needs the schema: without it a command starts several times as fast.
-    from app import Settings, build_app  # noqa: PLC0415
-
-    config = uvicorn.Config(
-        build_app(installation, found, Settings.read(os.environ)),
+def server_config(app: Starlette, *, port: int = 0) -> uvicorn.Config:
+    """How an application is served; what is measured beside it is served alike."""
+    return uvicorn.Config(
+        app,
+        port=port,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -234,6 +232,15 @@ def _run_server(
         proxy_headers=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
+
+
+def _run_server(
+    installation: Installation, found: Database, *, reserved: socket.socket, on_ready: Callable[[], None]
+) -> None:
+    # Only the server needs the schema: without it a command starts several times as fast.
+    from app import Settings, build_app  # noqa: PLC0415
+
+    config = server_config(build_app(installation, found, Settings.read(os.environ)))
     try:
         _Server(config, on_ready=on_ready).run(sockets=[reserved])
     except KeyboardInterrupt:
@@ -395,6 +402,7 @@ def print_situations(arguments: argparse.Namespace, installation: Installation) 
 
 async def _situations(installation: Installation, found: Database, *, plaintext: bool) -> list[dict[str, Any]]:
     from app import default_snapshot  # noqa: PLC0415 - as in _run_server
+    from schema.build import build_schema  # noqa: PLC0415 - as in _run_server
 
     await _prepare(installation, found)
     keys = KeyCache(load_or_create(installation.keyring_path))
@@ -405,7 +413,7 @@ async def _situations(installation: Installation, found: Database, *, plaintext:
         async def wards(person: UUID) -> list[UUID]:
             return await wards_of(connection, person, keys=keys, now=utc_now())
 
-        finder = Finder(connection, default_snapshot(), matrix, keys, wards)
+        finder = Finder(connection, default_snapshot(build_schema()), matrix, keys, wards)
         entries = []
         for place, row in enumerate(matrix, start=1):
             print(f"situations: {place} of {len(matrix)}", file=sys.stderr, flush=True)

@@ -31,30 +31,34 @@ class Enforcer:
 
     def __init__(self, rules: Iterable[Rule], *, catalogue: Catalogue) -> None:
         """Load the rules and read them back. Raises RulesetError if Casbin holds other rows than given."""
-        logging.getLogger("casbin").setLevel(logging.CRITICAL)
-        model = casbin.Model()
-        model.load_model_from_text(_MODEL)
-        self._enforcer = casbin.Enforcer(model)
         self._catalogue = catalogue
-        self._enforcer.add_function("acts", acts)
-        self._enforcer.add_function("covers", self._covers)
-        self._enforcer.add_function("holds", holds)
         rows = [
-            [rule.role, rule.purpose, rule.relation, rule.basis, rule.object, rule.action, rule.effect]
-            for rule in rules
+            [str(word) for word in (one.role, one.purpose, one.relation, one.basis, one.object, one.action, one.effect)]
+            for one in rules
         ]
-        for row in rows:
-            self._enforcer.add_policy(*(str(word) for word in row))
-        if sorted(self._enforcer.get_policy()) != sorted([[str(word) for word in row] for row in rows]):
-            message = "the rules that Casbin loaded are not the rules that were given"
-            raise RulesetError(message)
-        self._empty = not rows
+        # Casbin is not asked without rules: some of its policies allow when there are none.
+        self._enforcer = self._loaded(rows) if rows else None
 
     def allows(self, role: str, purpose: str, *, situation: int, coordinate: str, action: Action) -> bool:
         """May this role, for this purpose, in this situation, do this with this coordinate?"""
-        if self._empty or not role or not purpose or coordinate not in self._catalogue:
+        if self._enforcer is None or not role or not purpose or coordinate not in self._catalogue:
             return False
         return bool(self._enforcer.enforce(role, purpose, situation, coordinate, str(action.value)))
+
+    def _loaded(self, rows: list[list[str]]) -> casbin.Enforcer:
+        logging.getLogger("casbin").setLevel(logging.CRITICAL)
+        model = casbin.Model()
+        model.load_model_from_text(_MODEL)
+        enforcer = casbin.Enforcer(model)
+        enforcer.add_function("acts", acts)
+        enforcer.add_function("covers", self._covers)
+        enforcer.add_function("holds", holds)
+        for row in rows:
+            enforcer.add_policy(*row)
+        if sorted(enforcer.get_policy()) != sorted(rows):
+            message = "the rules that Casbin loaded are not the rules that were given"
+            raise RulesetError(message)
+        return enforcer
 
     def _covers(self, coordinate: str, obj: str) -> bool:
         return obj in (coordinate, self._catalogue[coordinate].category.value)

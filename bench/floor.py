@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cli import server_config
 from models.embedded import Credentials, database
 from models.global_ids import from_global
 from models.installation import open_installation
@@ -159,17 +160,7 @@ async def _answer(request: Request) -> Response:
 
 def main() -> None:
     with database(open_installation(os.environ)) as found:
-        config = uvicorn.Config(
-            build_app(found.owner),
-            port=int(sys.argv[1]),
-            loop="uvloop",
-            http="httptools",
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-        )
+        config = server_config(build_app(found.owner), port=int(sys.argv[1]))
         uvicorn.Server(config).run()
 
 

@@ -249,7 +249,7 @@ def _confined(installation: Installation, account: _Account) -> tuple[str, ...]:
     """
     setpriv = shutil.which("setpriv")
     if os.geteuid() != 0:
-        return (setpriv, "--pdeathsig", "INT") if setpriv else ()
+        return (setpriv, "--no-new-privs", "--pdeathsig", "INT") if setpriv else ()
     if setpriv is None:
         message = "Needful started as root needs setpriv (on Debian: apt-get install util-linux)."
         raise InstallationError(message)

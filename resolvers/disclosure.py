@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from authz.compile import DecisionFaultError, EffectTable
+from authz.compile import DecisionFaultError
 from authz.vocabulary import Effect
 from resolvers.masks import Masks
 from resolvers.plan import Sealed, SensitiveCell
 from resolvers.rows import Occurrences, Rows
-from vault.sealing import SealedValueError, open_column
+from vault.sealing import DataKey, SealedValueError, open_column
 
 _log = logging.getLogger("needful.disclosure")
 
@@ -60,15 +60,11 @@ def _effects(cell: SensitiveCell, counts: dict[int, int]) -> tuple[dict[int, Eff
     faults = set()
     for situation in counts:
         try:
-            effects[situation] = _ask(cell.effects, situation)
+            effects[situation] = cell.effects[situation]
         except DecisionFaultError:
             effects[situation] = Effect.DENY
             faults.add(situation)
     return effects, frozenset(faults)
-
-
-def _ask(table: EffectTable, situation: int) -> Effect:
-    return table[situation]
 
 
 def _values(
@@ -98,33 +94,29 @@ def _open(opens: Sealed, blobs: Sequence[bytes | None], rows: Rows) -> tuple[lis
     try:
         return open_column(blobs, keys, ids, label=opens.label), ()
     except SealedValueError:
-        return _open_one_by_one(opens, blobs, rows)
-
-
-def _open_one_by_one(opens: Sealed, blobs: Sequence[bytes | None], rows: Rows) -> tuple[list[Any], tuple[int, ...]]:
-    """Where one value of a column cannot be opened, the others still can."""
-    values: list[Any] = []
-    unopened = []
-    for row, (blob, key, row_id) in enumerate(
-        zip(blobs, rows.data_keys(), rows.id_bytes(opens.row_index), strict=True)
-    ):
-        try:
-            values.extend(open_column([blob], [key], [row_id], label=opens.label))
-        except SealedValueError:
-            values.append(None)
-            unopened.append(row)
-    _log.error("%d values of %s cannot be opened", len(unopened), opens.label.decode().rstrip("\0"))
-    return values, tuple(unopened)
+        values, unopened = _open_each(blobs, keys, ids, label=opens.label)
+        _log.error("%d values of %s cannot be opened", len(unopened), opens.label.decode().rstrip("\0"))
+        return values, unopened
 
 
 def open_texts(
-    blobs: Sequence[bytes | None], keys: Sequence[Any], ids: Sequence[bytes], *, label: bytes
+    blobs: Sequence[bytes | None], keys: Sequence[DataKey | None], ids: Sequence[bytes], *, label: bytes
 ) -> list[str | None]:
     """Open values that a decision itself needs (a ward's birth date) and nobody is shown; closed ones read as null."""
-    texts: list[str | None] = []
-    for blob, key, row_id in zip(blobs, keys, ids, strict=True):
+    return _open_each(blobs, keys, ids, label=label)[0]
+
+
+def _open_each(
+    blobs: Sequence[bytes | None], keys: Sequence[DataKey | None], ids: Sequence[bytes], *, label: bytes
+) -> tuple[list[str | None], tuple[int, ...]]:
+    """Where one value cannot be opened, the others still can: the values, and the rows of those that cannot."""
+    values: list[str | None] = []
+    unopened = []
+    for row, cell in enumerate(zip(blobs, keys, ids, strict=True)):
+        blob, key, row_id = cell
         try:
-            texts.extend(open_column([blob], [key], [row_id], label=label))
+            values.extend(open_column([blob], [key], [row_id], label=label))
         except SealedValueError:
-            texts.append(None)
-    return texts
+            values.append(None)
+            unopened.append(row)
+    return values, tuple(unopened)

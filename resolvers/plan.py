@@ -196,7 +196,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class RootRow:
-    """A root field that is one row, by an id argument; None: no such noun under this purpose's ids."""
+    """A root field that is one row, by an id argument; `node_type`: what ids of it are under this purpose."""
 
     key: str
     arguments: Arguments

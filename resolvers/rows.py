@@ -7,7 +7,7 @@ from authz.vocabulary import DataSubject
 from authz.witnesses import combine
 from models.vocabulary import Category
 from resolvers.plan import Read
-from vault.sealing import DataKey, KeyCache, SealedValueError
+from vault.sealing import DataKey, KeyCache
 
 Path = tuple[str | int, ...]
 Occurrences = Callable[[], Iterator[tuple[int, Path]]]
@@ -61,7 +61,7 @@ class Rows:
             if wrapped is None or owner is None or retention is None:
                 return [None] * self.count
             self._data_keys = [
-                self._data_key(blob, person, int(retention))
+                self._keys.find(blob, person_id=person, retention=retention)
                 for blob, person in zip(self.column(wrapped), self.column(owner), strict=True)
             ]
         return self._data_keys
@@ -72,14 +72,6 @@ class Rows:
         if found is None:
             found = self._bytes[index] = [b"" if row is None else row.bytes for row in self.column(index)]
         return found
-
-    def _data_key(self, wrapped: bytes | None, person: Any, retention: int) -> DataKey | None:  # noqa: ANN401 - asyncpg's UUID
-        if wrapped is None:
-            return None
-        try:
-            return self._keys.get(wrapped, person_id=person, retention=retention)
-        except SealedValueError:
-            return None
 
 
 def at_root(path: Path) -> Occurrences:

@@ -7,7 +7,7 @@ from uuid import UUID
 from models.vocabulary import Retention
 from resolvers.disclosure import open_texts
 from resolvers.times import SHANGHAI
-from vault.sealing import DataKey, KeyCache, SealedValueError, column_label
+from vault.sealing import KeyCache, column_label
 
 AGE_OF_MAJORITY = 18
 _LABEL = column_label("person", "birth_date_sealed")
@@ -24,7 +24,7 @@ async def wards_of(connection: Any, guardian: UUID, *, keys: KeyCache, now: date
     rows = await connection.fetch(_SQL, guardian, int(Retention.ACCOUNT))
     births = open_texts(
         [row[1] for row in rows],
-        [_key(keys, row[2], row[0]) for row in rows],
+        [keys.find(row[2], person_id=row[0], retention=Retention.ACCOUNT) for row in rows],
         [row[0].bytes for row in rows],
         label=_LABEL,
     )
@@ -37,12 +37,3 @@ def is_minor(birth: str, today: date) -> bool:
     born = date.fromisoformat(birth)
     age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     return age < AGE_OF_MAJORITY
-
-
-def _key(keys: KeyCache, wrapped: bytes | None, person: UUID) -> DataKey | None:
-    if wrapped is None:
-        return None
-    try:
-        return keys.get(wrapped, person_id=person, retention=int(Retention.ACCOUNT))
-    except SealedValueError:
-        return None

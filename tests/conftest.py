@@ -106,6 +106,12 @@ def server(tmp_path_factory) -> Iterator[Server]:
         yield Server(f"{url}/graphql", data_dir, plaintext, log, installation, found, client)
 
 
+@pytest.fixture(scope="session")
+def handler(server) -> str:
+    """A claims handler's token, with every category."""
+    return server.token("claims_handler", purposes=["claim_handling"])
+
+
 class running_server:  # noqa: N801 - used as a context manager
     """A server process for a data directory; its address, once it is ready."""
 

@@ -26,11 +26,6 @@ SECRET = "Zq7SecretMarker"
 
 
 @pytest.fixture(scope="module")
-def handler(server):
-    return server.token("claims_handler", purposes=["claim_handling"])
-
-
-@pytest.fixture(scope="module")
 def both(server):
     """A token of two purposes."""
     return server.token("insurer", purposes=["policy_service", "claim_handling"])

@@ -19,11 +19,6 @@ AFTER = "query($c: String) { claims(first: 3, after: $c) { edges { node { id } }
 
 
 @pytest.fixture(scope="module")
-def handler(server):
-    return server.token("claims_handler", purposes=["claim_handling"])
-
-
-@pytest.fixture(scope="module")
 def edges(server, handler):
     return server.post(PAGE, token=handler).json()["data"]["claims"]["edges"]
 

@@ -128,6 +128,13 @@ class KeyCache:
             self._keys[place] = key
         return key
 
+    def find(self, wrapped: bytes | None, *, person_id: UUID, retention: int) -> DataKey | None:
+        """As `get`, but None where the key is destroyed, missing or fails its check."""
+        try:
+            return None if wrapped is None else self.get(wrapped, person_id=person_id, retention=retention)
+        except SealedValueError:
+            return None
+
 
 def _key_label(person: bytes, retention: int, version: bytes) -> bytes:
     return b"data_key\0" + person + bytes((retention,)) + version

@@ -9,8 +9,9 @@ from authz.rules import make_ruleset, read_rules
 from authz.situations import NOTHING, pair_bit
 from authz.vocabulary import ANY, Action, Basis, Effect, Relation
 from models.vocabulary import Category, Purpose, Role
+from schema.build import build_schema
 
-SNAPSHOT = default_snapshot()
+SNAPSHOT = default_snapshot(build_schema())
 RULE_LIST = SNAPSHOT.ruleset.rules
 MATRIX = read_necessity()
 LEVELS = (Effect.DENY, Effect.MASK, Effect.REVEAL)

@@ -84,7 +84,7 @@ def test_every_sensitive_field_is_nullable():
 
 
 def test_every_sensitive_field_has_a_rule_that_shows_it_to_somebody():
-    snapshot = default_snapshot()
+    snapshot = default_snapshot(SCHEMA)
     shown = {rule.object for rule in snapshot.ruleset.rules if rule.effect == RuleEffect.ALLOW}
     assert {name for name, one in snapshot.catalogue.items() if one.category.value not in shown} == set()
 
