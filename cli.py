@@ -6,39 +6,47 @@ import errno
 import json
 import os
 import signal
-import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 from urllib.parse import urlencode
 from uuid import UUID
 
-import asyncpg
-import uvicorn
-from starlette.applications import Starlette
+from graphql import GraphQLSchema
 
 from authz.callers import UnknownCallerError, Wanted, find_caller
+from authz.commands import Call, Done, OperatorRefusedError
 from authz.default_rules import read_necessity
+from authz.oauth.partner_commands import accept_partner
+from authz.oidc.commands import accept_role_mapping
 from authz.rules import RulesetError
-from authz.tokens import TokenKeys, mint, utc_now
-from models.database import connect, migrate
+from authz.staff_commands import accept_account, accept_staff
+from authz.token_key_commands import accept_token_keys, rotate_keys
+from authz.token_keys import TokenKeys
+from authz.tokens import mint, utc_now
+from models.database import connect, connect_once, migrate
 from models.demo.load import DemoRefused, LoadReport, load_demo
 from models.embedded import Database, database
 from models.installation import Installation, InstallationError, open_installation
 from models.vocabulary import Category, Purpose, Role, to_bits
+from resolvers.registered_commands import accept_operations
+from resolvers.serving.listening import PROXIES, TLS_CERT, TLS_KEY, WORKERS, read_listening, reserve
+from resolvers.serving.startup import check_database, check_demo, check_settings, make_keys
+from resolvers.serving.workers import supervise
 from resolvers.situations import Example, Finder
 from resolvers.wards import wards_of
 from vault.keyring import KeyringError, load_or_create
 from vault.sealing import KeyCache
 
+DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 LAST_PORT = 65_535
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 DEMO_PEOPLE = 1_000
 DEMO_SEED = 1
 GREETINGS = (
@@ -79,10 +87,16 @@ GREETINGS = (
 """,
     ),
 )
-REFUSALS = (InstallationError, UnknownCallerError, DemoRefused, KeyringError, RulesetError)
+REFUSALS = (
+    InstallationError,
+    UnknownCallerError,
+    DemoRefused,
+    KeyringError,
+    RulesetError,
+    OperatorRefusedError,
+)
 """What a command may end with by design; its text is one sentence for whoever typed the command."""
-
-_SHUTDOWN_SECONDS = 10
+_NOBODY_READS = (errno.EPIPE, errno.ENOSPC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +111,49 @@ class Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    if not all(_is_text(word) for word in words):
+        print("An argument is not text in UTF-8: type it anew.", file=sys.stderr)
+        return 2
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(words)
     except SystemExit as stop:  # argparse's way to answer --help and mistakes
         return int(stop.code or 0)
+    # A terminal that has no sign for a letter shows another one, rather than ending what is half done.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code: int = arguments.run(arguments, open_installation(os.environ))
+        sys.stdout.flush()
     except REFUSALS as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 1
+    except OSError as error:
+        if error.errno not in _NOBODY_READS:
+            raise
+        # Python would flush once more at its end, and say so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"The result could not be written ({error.strerror}).", file=sys.stderr)
+        return 1
     return code
 
 
+def _is_text(word: str) -> bool:
+    """Is it text that can be stored? What was not UTF-8 arrives as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
 def _parser() -> argparse.ArgumentParser:
-    # Accepted before the command and after it; unset in the second place, it must not undo the first.
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-    parser = argparse.ArgumentParser(prog="needful", description=__doc__, parents=[shared])
-    parser.set_defaults(json=False)
+    parser = argparse.ArgumentParser(prog="needful", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
-        inner = commands.add_parser(command.name, help=command.summary, parents=[shared])
+        inner = commands.add_parser(command.name, help=command.summary)
+        # Accepted here too; unset in this place, it must not undo the first.
+        inner.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
         inner.set_defaults(run=command.run)
         command.accept(inner)
     return parser
@@ -127,8 +161,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _accept_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes any free one")
-    # Plain HTTP for this machine only: the outside is for a proxy that speaks TLS.
-    parser.add_argument("--host", choices=LOOPBACK, default=LOOPBACK[0])
+    parser.add_argument(
+        "--host", default=DEFAULT_HOST, help="another than this machine's own needs one of the next two"
+    )
+    parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain in PEM; with --tls-key")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key in PEM, unencrypted")
+    parser.add_argument("--forwarded-allow-ips", metavar="LIST", help="proxies whose X-Forwarded headers count")
+    parser.add_argument("--workers", metavar="N", help="serving processes (default 1)")
 
 
 def _port(text: str) -> int:
@@ -140,61 +179,43 @@ def _port(text: str) -> int:
 
 def serve(arguments: argparse.Namespace, installation: Installation) -> int:
     """Serve until told to stop."""
-    with _reserve(arguments.host, arguments.port) as reserved:
-        address = _address(reserved)
+    named = {TLS_CERT: arguments.tls_cert, TLS_KEY: arguments.tls_key, WORKERS: arguments.workers}
+    named[PROXIES] = arguments.forwarded_allow_ips
+    environ = {**os.environ, **{name: text for name, text in named.items() if text is not None}}
+    listening = read_listening(environ, host=arguments.host, port=arguments.port)
+    check_settings(installation, environ)
+    # Only the server needs the schema: without it a command starts several times as fast.
+    import app  # noqa: PLC0415
+
+    with reserve(listening) as reserved:
+        address = reserved.address
+        settings = app.Settings.read({"NEEDFUL_PUBLIC_URL": address, **environ}, workers=listening.workers)
         with database(installation, lasting=True) as found:
             asyncio.run(_prepare(installation, found))
+            asyncio.run(check_database(installation, found))
+            make_keys(installation)
             greet = partial(_greet, installation, found, address=address, as_json=arguments.json)
-            _run_server(installation, found, reserved=reserved, on_ready=greet)
+            work = partial(app.serve, installation, found, settings, reserved)
+            if listening.workers == 1:
+                work(greet)
+            else:
+                supervise(work, workers=listening.workers, on_ready=greet)
     return 0
 
 
-def _reserve(host: str, port: int) -> socket.socket:
-    """Bind the port before anything slow happens; nobody can connect until the server listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    reserved = socket.socket(family, socket.SOCK_STREAM)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        reserved.bind((host, port))
-    except OSError as error:
-        reserved.close()
-        message = f"Port {port} of {host} cannot be used ({error.strerror}): choose another with --port."
-        raise InstallationError(message) from None
-    return reserved
-
-
-def _address(reserved: socket.socket) -> str:
-    host, port = reserved.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 async def _prepare(installation: Installation, found: Database) -> None:
+    """Bring the database up to date; in demo mode, load demo data into one that holds none of anything."""
     await migrate(found)
-    if installation.demo:
-        await _load_demo_once(installation, found)
-
-
-async def _load_demo_once(installation: Installation, found: Database) -> None:
-    """Load demo data into a database that holds none of anything."""
-    owner = await _owner(found)
+    if not installation.demo:
+        return
+    owner = await connect_once(found.owner)
     try:
+        await check_demo(installation, owner)
         if not await owner.fetchval("SELECT EXISTS (SELECT FROM demo_load) OR EXISTS (SELECT FROM person)"):
-            keyring = load_or_create(installation.keyring_path)
+            keyring = load_or_create(installation.keyring_path, demo=installation.demo)
             await load_demo(owner, keyring=keyring, people=DEMO_PEOPLE, seed=DEMO_SEED, progress=_progress(DEMO_PEOPLE))
     finally:
         await owner.close()
-
-
-async def _owner(found: Database) -> Any:  # noqa: ANN401 - asyncpg
-    who = found.owner
-    return await asyncpg.connect(
-        host=who.host,
-        port=who.port,
-        user=who.user,
-        password=who.password or None,
-        database=who.database,
-        ssl=cast("Any", who.sslmode),
-    )
 
 
 def _progress(people: int) -> Callable[[int], None]:
@@ -202,54 +223,6 @@ def _progress(people: int) -> Callable[[int], None]:
         print(f"demo data: {done} of {people} people", file=sys.stderr, flush=True)
 
     return tell
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn that says when it accepts connections."""
-
-    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
-
-
-def server_config(app: Starlette, *, port: int = 0) -> uvicorn.Config:
-    """How an application is served; what is measured beside it is served alike."""
-    return uvicorn.Config(
-        app,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-    )
-
-
-def _run_server(
-    installation: Installation, found: Database, *, reserved: socket.socket, on_ready: Callable[[], None]
-) -> None:
-    # Only the server needs the schema: without it a command starts several times as fast.
-    from app import Settings, build_app  # noqa: PLC0415
-
-    config = server_config(build_app(installation, found, Settings.read(os.environ)))
-    try:
-        _Server(config, on_ready=on_ready).run(sockets=[reserved])
-    except KeyboardInterrupt:
-        return  # uvicorn has shut down and passes the signal on
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        message = "Another server took the port while this one started: choose another with --port."
-        raise InstallationError(message) from None
 
 
 def _greet(installation: Installation, found: Database, *, address: str, as_json: bool) -> None:
@@ -266,8 +239,11 @@ def demo_greeting(installation: Installation, found: Database, *, address: str) 
     for title, role, purpose, query in GREETINGS:
         wanted = Wanted(role=role, purposes=(purpose,), categories=to_bits(set(Category)))
         # Uvicorn's loop runs in this thread: the lookup needs one of its own.
-        with ThreadPoolExecutor(1) as thread:
-            token = thread.submit(asyncio.run, _mint(installation, found, wanted)).result()
+        try:
+            with ThreadPoolExecutor(1) as thread:
+                token = thread.submit(asyncio.run, _mint(installation, found, wanted)).result()
+        except UnknownCallerError:
+            continue  # no insurer may have a valid agreement left, and the server answers all the same
         body = json.dumps({"query": " ".join(query.split())})
         # A fragment stays in the browser: neither this server nor a log on the way sees the token.
         fragment = urlencode({"token": token, "purpose": purpose.value, "query": query})
@@ -283,13 +259,13 @@ def demo_greeting(installation: Installation, found: Database, *, address: str) 
 
 
 async def _mint(installation: Installation, found: Database, wanted: Wanted) -> str:
-    keyring = load_or_create(installation.keyring_path)
-    connection = await _owner(found)
+    keyring = load_or_create(installation.keyring_path, demo=installation.demo)
+    connection = await connect_once(found.owner)
     try:
         subject = await find_caller(connection, wanted, keyring=keyring)
     finally:
         await connection.close()
-    return mint(TokenKeys.load_or_create(installation.token_keys_path), subject, now=utc_now())
+    return mint(TokenKeys.load_or_create(installation.token_keys_path, demo=installation.demo), subject, now=utc_now())
 
 
 def _accept_token(parser: argparse.ArgumentParser) -> None:
@@ -358,13 +334,11 @@ def load_demo_data(arguments: argparse.Namespace, installation: Installation) ->
 
 async def _replace_demo(arguments: argparse.Namespace, installation: Installation, found: Database) -> LoadReport:
     await migrate(found)
-    keyring = load_or_create(installation.keyring_path)
-    owner = await _owner(found)
+    owner = await connect_once(found.owner)
     try:
-        with ExitStack() as files:
-            plaintext = None
-            if arguments.plaintext is not None:
-                plaintext = files.enter_context(_private_file(arguments.plaintext))
+        await check_demo(installation, owner)
+        keyring = load_or_create(installation.keyring_path, demo=installation.demo)
+        with _private_file(arguments.plaintext) as plaintext:
             return await load_demo(
                 owner,
                 keyring=keyring,
@@ -377,14 +351,26 @@ async def _replace_demo(arguments: argparse.Namespace, installation: Installatio
         await owner.close()
 
 
-def _private_file(path: Path) -> TextIO:
+@contextmanager
+def _private_file(path: Path | None) -> Iterator[TextIO | None]:
+    """A file for its owner only, in place of an earlier one once the block has succeeded."""
+    if path is None:
+        yield None
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.fchmod(descriptor, 0o600)
-        return os.fdopen(descriptor, "w", encoding="utf-8")
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        stream = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
     except OSError as error:
         message = f"{path} cannot be written ({error.strerror}): choose another file."
         raise InstallationError(message) from None
+    try:
+        with stream:
+            yield stream
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _accept_situations(parser: argparse.ArgumentParser) -> None:
@@ -401,12 +387,12 @@ def print_situations(arguments: argparse.Namespace, installation: Installation) 
 
 
 async def _situations(installation: Installation, found: Database, *, plaintext: bool) -> list[dict[str, Any]]:
-    from app import default_snapshot  # noqa: PLC0415 - as in _run_server
-    from schema.build import build_schema  # noqa: PLC0415 - as in _run_server
+    from app import default_snapshot  # noqa: PLC0415 - as in serve
+    from schema.build import build_schema  # noqa: PLC0415 - as in serve
 
     await _prepare(installation, found)
-    keys = KeyCache(load_or_create(installation.keyring_path))
-    token_keys = TokenKeys.load_or_create(installation.token_keys_path)
+    keys = KeyCache(load_or_create(installation.keyring_path, demo=installation.demo))
+    token_keys = TokenKeys.load_or_create(installation.token_keys_path, demo=installation.demo)
     matrix = read_necessity()
     async with connect(found.application, shared=False) as pool, pool.acquire() as connection:
 
@@ -441,8 +427,44 @@ def migrate_database(arguments: argparse.Namespace, installation: Installation) 
     """Bring the database up to date."""
     with database(installation) as found:
         asyncio.run(migrate(found))
+        make_keys(installation)
     print(json.dumps({"migrated": True}) if arguments.json else "The database is up to date.")
     return 0
+
+
+def administer(arguments: argparse.Namespace, installation: Installation) -> int:
+    """Run a subcommand as the owner of the database, once that is up to date."""
+    with database(installation) as found:
+        _print_done(asyncio.run(_act(arguments, installation, found)), arguments)
+    return 0
+
+
+async def _act(arguments: argparse.Namespace, installation: Installation, found: Database) -> Done:
+    await _prepare(installation, found)
+    keyring = load_or_create(installation.keyring_path, demo=installation.demo)
+    owner = await connect_once(found.owner)
+    try:
+        done: Done = await arguments.act(Call(owner, arguments, keyring, utc_now(), installation.demo))
+    finally:
+        await owner.close()
+    return done
+
+
+def rotate_token_keys(arguments: argparse.Namespace, installation: Installation) -> int:
+    """Sign tokens with a new key."""
+    path, demo = installation.token_keys_path, installation.demo
+    _print_done(rotate_keys(path, demo=demo, at_once=arguments.now, now=utc_now()), arguments)
+    return 0
+
+
+def _print_done(done: Done, arguments: argparse.Namespace) -> None:
+    print(json.dumps(done.data, ensure_ascii=False) if arguments.json else done.text)
+
+
+def _schema() -> GraphQLSchema:
+    from schema.build import build_schema  # noqa: PLC0415 - as in serve
+
+    return build_schema()
 
 
 COMMANDS = (
@@ -450,6 +472,12 @@ COMMANDS = (
     Command("token", "print an access token for demo data", print_token, _accept_token),
     Command("demo", "replace the demo data", load_demo_data, _accept_demo),
     Command("situations", "print an example of every row of the matrix", print_situations, _accept_situations),
+    Command("partner", "agreements, clients and keys of partners", administer, accept_partner),
+    Command("staff", "who works here", administer, accept_staff),
+    Command("account", "a customer's login", administer, accept_account),
+    Command("operations", "what anonymous callers may run", administer, partial(accept_operations, schema=_schema)),
+    Command("token-keys", "rotate the keys that sign tokens", rotate_token_keys, accept_token_keys),
+    Command("role-mapping", "roles by claims of the OpenID Connect issuer", administer, accept_role_mapping),
     Command("migrate", "bring the database up to date", migrate_database),
 )
 

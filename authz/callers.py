@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from authz.oauth.agreements import VALID
 from authz.subjects import Subject
 from authz.tokens import new_subject
 from models.organizations import OrganizationKind
@@ -24,8 +25,9 @@ _STAFF = """
 SELECT id FROM staff WHERE role = $1 AND left_at IS NULL AND ($2::text IS NULL OR username = $2)
 ORDER BY username LIMIT 1
 """
-_ORGANIZATION = """
-SELECT id, code FROM organization WHERE kind = $1 AND ($2::text IS NULL OR code = $2) ORDER BY code LIMIT 1
+_ORGANIZATION = f"""
+SELECT o.id, o.code, EXISTS (SELECT FROM agreement a WHERE a.organization_id = o.id AND {VALID}) AS agreed
+FROM organization o WHERE o.kind = $1 AND ($2::text IS NULL OR o.code = $2) ORDER BY agreed DESC, o.code LIMIT 1
 """
 
 
@@ -62,6 +64,9 @@ async def _who(connection: Any, wanted: Wanted, keyring: Keyring) -> dict[str, A
         row = await connection.fetchrow(_ORGANIZATION, kind.value, wanted.organization)
         if row is None:
             message = f"there is no organization {wanted.organization!r} of kind {kind.value}: see --org"
+            raise UnknownCallerError(message)
+        if not row[2]:
+            message = f"the organization {row[1]} has no valid agreement, so no token: see `partner agree` (C38)"
             raise UnknownCallerError(message)
         return {"organization": row[0], "organization_code": row[1]}
     row = await connection.fetchrow(_STAFF, wanted.role.value, wanted.username)

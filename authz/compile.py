@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from authz.catalogue import Catalogue, Coordinate
 from authz.enforce import Enforcer
 from authz.rules import Rule, Ruleset, RulesetError, covers
-from authz.situations import has_relation, holds, pair_bit
+from authz.situations import NOTHING, has_relation, holds, pair_bit
 from authz.vocabulary import ANY, MASKABLE, Action, Basis, Effect, Reason, Relation, RuleEffect
 from models.vocabulary import Category, Purpose, Role
 
@@ -28,6 +28,10 @@ class EffectTable(dict[int, Effect]):
         super().__init__()
         self._slice = compiled
         self._coordinate = coordinate
+
+    def reason(self, situation: int) -> Reason:
+        """Why a denied cell is not shown."""
+        return self._slice.reason(self._coordinate, situation)
 
     def __missing__(self, situation: int) -> Effect:
         """Ask Casbin; raises DecisionFaultError when it cannot answer, and then remembers nothing."""
@@ -69,6 +73,16 @@ class Slice:
         return any(
             rule.relation == Relation.NONE or (rule.relation == ANY and rule.basis in (basis, Basis.NONE))
             for rule in self.rules
+        )
+
+    @property
+    def loosens(self) -> bool:
+        """Could fewer witnesses show more? If something is denied, or allowed to those whom nothing ties or opens."""
+        return any(
+            rule.effect == RuleEffect.DENY
+            or (holds(NOTHING, rule.relation, rule.basis) and (rule.relation, rule.basis) != (ANY, ANY))
+            for rule in self.rules
+            if rule.action in _SHOWING
         )
 
     def coordinate(self, name: str) -> Coordinate | None:

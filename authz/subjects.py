@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from authz.caveats import Caveat
 from models.vocabulary import PARTNER_ROLES, Purpose, Role
 
 
@@ -19,11 +20,19 @@ class Subject:
     person: UUID | None = field(default=None, repr=False)
     organization: UUID | None = None
     organization_code: str | None = None
+    caveats: tuple[Caveat, ...] = ()
+    session: UUID | None = None
+    stepped_up_until: int = 0
+    """Until when, in seconds since the epoch, a second factor given lately counts."""
 
     @property
     def identity(self) -> UUID | None:
         """Who acts: the account, or for a partner the organization."""
         return self.account or self.organization
+
+
+ANONYMOUS = Subject(Role.ANONYMOUS, (Purpose.PRODUCT_DISPLAY,), categories=0, token_id="anonymous")  # noqa: S106 - none
+"""Whoever brings no token: registered operations only, and nothing of anybody in them (C07, C79)."""
 
 
 def assignee(role: Role, alias: str) -> str:

@@ -9,19 +9,23 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 from unittest import mock
 
 from starlette.requests import Request
 
 from app import Settings, build_service
-from authz.tokens import TokenKeys, Verifier, utc_now
+from authz.standing import Standing
+from authz.token_keys import TokenKeys
+from authz.tokens import Verifier, utc_now
 from authz.witnesses import SituationSql
-from models.database import connect
+from models.database import connect, connect_once
 from models.embedded import Database
 from models.installation import Installation
 from resolvers import compiler, disclosure, endpoint, operations, report, run
+from resolvers.authentication import Authentication
+from resolvers.rates import Rates, RateSettings
 from resolvers.rows import Rows
 from resolvers.statements import Statement
 
@@ -95,7 +99,10 @@ async def _endpoint(installation: Installation, found: Database) -> AsyncIterato
     async with connect(found.application, min_size=2, max_size=10, shared=False) as pool:
         service = build_service(installation, pool, Settings())
         verifier = Verifier(TokenKeys.load_or_create(installation.token_keys_path))
-        yield endpoint.Endpoint(service, verifier, utc_now)
+        standing = Standing(partial(connect_once, found.application))
+        authentication = Authentication(verifier, standing, utc_now, pool, "")
+        yield endpoint.Endpoint(service, authentication, Rates(RateSettings(), None))
+        await standing.close()
 
 
 async def _ask(asked: endpoint.Endpoint, token: str, body: bytes) -> bytes:

@@ -21,10 +21,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cli import server_config
 from models.embedded import Credentials, database
 from models.global_ids import from_global
 from models.installation import open_installation
+from resolvers.serving.listening import Listening
+from resolvers.serving.server import server_config
 
 TABLES = {"person": "User", "policy": "Policy", "beneficiary": "Beneficiary", "claim": "Claim"}
 _SEALED = "_sealed"
@@ -160,7 +161,7 @@ async def _answer(request: Request) -> Response:
 
 def main() -> None:
     with database(open_installation(os.environ)) as found:
-        config = server_config(build_app(found.owner), port=int(sys.argv[1]))
+        config = server_config(build_app(found.owner), Listening(port=int(sys.argv[1])))
         uvicorn.Server(config).run()
 
 

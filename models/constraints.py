@@ -1,4 +1,4 @@
-"""What the database enforces and Tortoise cannot express: applied once, by migration 0002."""
+"""What the database enforces and Tortoise cannot express: each group applied once, by the migration that names it."""
 
 STATEMENTS: tuple[str, ...] = (
     # A claim's and a beneficiary's repeated columns always equal their policy's.
@@ -28,4 +28,11 @@ STATEMENTS: tuple[str, ...] = (
     # Drafts have no dates yet: they sort last, and the keyset needs a value.
     "CREATE INDEX policy_starts_on_idx ON policy ((coalesce(starts_on, 'infinity'::date)), id)",
     "CREATE INDEX policy_insurer_starts_on_idx ON policy (insurer_id, (coalesce(starts_on, 'infinity'::date)), id)",
+)
+
+ON_CALLERS: tuple[str, ...] = (
+    "ALTER TABLE login ADD CONSTRAINT login_one_owner CHECK (num_nonnulls(account_id, staff_id) = 1)",
+    "ALTER TABLE session ADD CONSTRAINT session_one_owner CHECK (num_nonnulls(account_id, staff_id) = 1)",
+    # One account a username and one a phone, whoever comes first (C01, C49): BlindColumn.USERNAME and LOGIN_PHONE.
+    'CREATE UNIQUE INDEX blind_index_login_key ON blind_index ("column", digest) WHERE "column" IN (4, 5)',
 )

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from secrets import token_bytes
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -36,15 +36,22 @@ MODULES = (
     "models.health_services",
     "models.keys",
     "models.ledger",
+    "models.logins",
     "models.organizations",
+    "models.partners",
     "models.people",
     "models.policies",
     "models.products",
+    "models.registered_operations",
+    "models.revocations",
     "models.virtual_phones",
 )
 
 APPEND_ONLY = ("ledger",)
 """Tables whose rows the application role can add and read, and neither change nor delete (C59)."""
+
+READ_ONLY = ("agreement", "partner_client", "partner_key", "registered_operation", "role_mapping")
+"""Tables that the application role can only read: who is let in, and how far, is the owner's to say (C31, C38)."""
 
 _STATEMENT_TIMEOUT = "15s"
 """No operation within the limits takes as long; one that does is a fault and must not hold a connection."""
@@ -124,6 +131,19 @@ async def connect(
         await context.init(config=config, _enable_global_fallback=shared)
         await _open(context, credentials)
         yield pool()
+
+
+async def connect_once(credentials: Credentials) -> "asyncpg.Connection[asyncpg.Record]":
+    """One connection beside the pool, for whoever must not wait for it or is another role. Raises asyncpg's errors."""
+    return await asyncpg.connect(
+        host=credentials.host,
+        port=credentials.port,
+        user=credentials.user,
+        password=credentials.password or None,
+        database=credentials.database,
+        ssl=cast("Any", credentials.sslmode),
+        server_settings={"application_name": "needful", "timezone": "UTC"},
+    )
 
 
 async def _open(context: TortoiseContext, credentials: Credentials) -> None:
@@ -216,6 +236,8 @@ def _grants(role: str) -> Iterator[str]:
     yield f"REVOKE ALL ON {_MIGRATIONS_TABLE} FROM {role}"
     for table in APPEND_ONLY:
         yield f"REVOKE UPDATE, DELETE ON {table} FROM {role}"
+    for table in READ_ONLY:
+        yield f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {role}"
 
 
 def _quoted(name: str) -> str:

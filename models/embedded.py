@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_urlsafe
@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from models.cluster import DATABASE, OWNER, PORT, running
 from models.installation import Installation, InstallationError
+from vault.files import create_file
 
 _WAIT_SECONDS = 60
 _POLL_SECONDS = 0.05
@@ -161,14 +162,8 @@ def _secrets(installation: Installation) -> _Secrets:
 
 
 def _write_secrets(path: Path) -> None:
-    # Written aside and linked: of two that come first at once, both read the same passwords.
     content = {"format": 1, "owner": token_urlsafe(32), "application": token_urlsafe(32)}
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600, exist_ok=False)
-    draft.write_text(json.dumps(content) + "\n")
-    with suppress(FileExistsError):
-        path.hardlink_to(draft)
-    draft.unlink()
+    create_file(path, json.dumps(content) + "\n")
 
 
 def _read_secrets(path: Path) -> _Secrets:

@@ -21,6 +21,8 @@ class NodeType(IntEnum):
     """A User under the id that one marketing recipient knows (C21)."""
     RECORD = 8
     """A row that decisions rest on and the API does not serve: accounts, links, cases (fixtures only)."""
+    SESSION = 9
+    """One of the caller's own sessions."""
 
 
 def to_global(node_type: NodeType, row: UUID) -> str:

@@ -117,3 +117,5 @@ class BlindColumn(IntEnum):
     ID_NUMBER = 2
     BANK_CARD = 3
     USERNAME = 4
+    LOGIN_PHONE = 5
+    """The phone of a person with an account, under the phone's key: unique, as a username is (C01, C49)."""

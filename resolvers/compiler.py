@@ -1,15 +1,16 @@
-"""Compiling operations to plans, for one (role, purpose, token categories) under one snapshot."""
+"""Compiling operations to plans, for one (role, purpose, token categories, narrowing) under one snapshot."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import GraphQLObjectType, GraphQLSchema, SelectionSetNode
 
 from authz.compile import Snapshot
+from authz.narrowing import Narrowing, compares, effects_of, refused, whole
 from authz.scope import scope_of
-from authz.vocabulary import Reason
+from authz.vocabulary import Effect
 from authz.witnesses import situation_sql
 from models.global_ids import NodeType, from_global
 from models.vocabulary import Purpose, Role
@@ -67,13 +68,19 @@ _NODES = {noun.node_type: noun for noun in NOUNS.values() if noun.node_type}
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """Compiles operations for one (role, purpose, token categories) under one snapshot."""
+    """Compiles operations for one (role, purpose, token categories, narrowing) under one snapshot."""
 
     schema: GraphQLSchema
     snapshot: Snapshot
     role: Role
     purpose: Purpose
     categories: int
+    narrowing: Narrowing = field(default_factory=Narrowing)
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What the plans of one document depend on besides its variables."""
+        return self.role, self.purpose, self.categories, self.narrowing, self.snapshot.ruleset.digest
 
     def compile(self, selector: Selector, variables: Mapping[str, Any]) -> Plan:
         """The plan of an operation. `variables` tell which arguments are given, the order, and a node's type."""
@@ -95,10 +102,11 @@ class _Work:
         self._catalogue = compiler.snapshot.catalogue
         self._slice = compiler.snapshot.slice(compiler.role, compiler.purpose)
         self._categories = compiler.categories
+        self._narrowing = compiler.narrowing
         self._selector = selector
         self._variables = variables
         scope = scope_of(compiler.role, compiler.purpose)
-        self._reach = Reach(compiler.role, compiler.purpose, scope)
+        self._reach = Reach(compiler.role, compiler.purpose, scope, compiler.narrowing.only)
 
     def root(self, field: Selected) -> Root:
         if field.name == "__typename":
@@ -130,13 +138,16 @@ class _Work:
         return noun.node_type
 
     def _viewer(self, field: Selected) -> RootViewer:
-        fields, users = [], []
+        fields, users, sessions = [], [], []
         for selected in self._selector.fields("Viewer", field.below):
             if selected.name == "user":
                 pattern = f"{field.key}.{selected.key}"
                 users.append((selected.key, self._row(NOUNS["User"], selected.below, pattern)))
+            if selected.name == "sessions":
+                asked = self._selector.fields("Session", selected.below)
+                sessions.append((selected.key, tuple((one.key, one.name) for one in asked)))
             fields.append((selected.key, selected.name))
-        return RootViewer(field.key, tuple(fields), tuple(users))
+        return RootViewer(field.key, tuple(fields), tuple(users), tuple(sessions))
 
     def _row(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str) -> Level:
         build = LevelWork(noun, self._reach)
@@ -179,18 +190,18 @@ class _Work:
 
     def _sensitive(self, build: LevelWork, stored: SealedColumn, name: str, key: str, pattern: str) -> SensitiveCell:
         coordinate = self._catalogue[name]
-        out_of_token = not self._categories & coordinate.category.bit
-        shown = not out_of_token and self._slice.could_show(name)
-        refused = Reason.TOKEN_SCOPE if out_of_token else None
-        if not out_of_token and (shown or self._slice.denies_somewhere(name)):
-            build.situation(coordinate.of, situation_sql(self._slice, build.noun.table, of=coordinate.of))
+        out_of_token = refused(coordinate.category, self._categories, self._narrowing)
+        shown = out_of_token is None and self._slice.could_show(name)
+        if out_of_token is None and (shown or self._slice.denies_somewhere(name)):
+            sql = situation_sql(self._slice, build.noun.table, of=coordinate.of)
+            build.situation(coordinate.of, sql, whole(sql) if compares(self._slice, self._narrowing) else None)
         return SensitiveCell(
             key=key,
             coordinate=coordinate,
             pattern=pattern,
-            effects=self._slice.table(name),
+            effects=effects_of(self._slice, coordinate, self._narrowing),
             opens=build.sealed(stored) if shown else None,
-            refused=refused,
+            refused=out_of_token,
         )
 
     def _linked(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str, *, parent: str) -> Level:
@@ -270,7 +281,9 @@ class _Work:
                 sql += f" AND EXISTS ({statements.one_of(self._reach, NOUNS[known.visible])})"
             return sql.replace("{value}", f":{bind_name(name)}"), name, known.convert
         coordinate = self._catalogue[known.coordinate]
-        allowed = self._categories & coordinate.category.bit and self._slice.may_filter(known.coordinate, 0)
+        # A look-up by the full value confirms it, which is no less than to reveal it.
+        revealing = self._narrowing.most is Effect.REVEAL and self._categories & coordinate.category.bit
+        allowed = revealing and self._slice.may_filter(known.coordinate, 0)
         if not allowed:
             message = f"Filtering by {known.coordinate} is not allowed here. Leave out the argument {name!r}."
             raise RequestRefusedError(

@@ -2,18 +2,22 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from authz.compile import DecisionFaultError
 from authz.vocabulary import Effect
 from resolvers.masks import Masks
-from resolvers.plan import Sealed, SensitiveCell
+from resolvers.plan import Cell, Sealed, SensitiveCell
 from resolvers.rows import Occurrences, Rows
 from vault.sealing import DataKey, SealedValueError, open_column
 
 _log = logging.getLogger("needful.disclosure")
+
+LIMITED = -1
+"""Stands in a tally instead of the situation of a row beyond the token's ceiling."""
+NONE_LIMITED: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,40 @@ class Tally:
     occurrences: Occurrences
 
 
-def disclose(cell: SensitiveCell, rows: Rows, *, masks: Masks, occurrences: Occurrences) -> tuple[Sequence[Any], Tally]:
-    """One column as the caller may see it, and the tally of what was decided."""
+def disclose(
+    cell: SensitiveCell, rows: Rows, *, masks: Masks, occurrences: Occurrences, limited: frozenset[int] = NONE_LIMITED
+) -> tuple[Sequence[Any], Tally]:
+    """One column as the caller may see it, and the tally of what was decided; `limited` rows are beyond a ceiling."""
     situations = rows.situations(cell.coordinate.of, cell.coordinate.category)
     counts = _counts(situations, rows.weights)
     effects, faults = _effects(cell, counts)
+    if limited:
+        situations = [
+            LIMITED if row in limited and situation not in faults else situation
+            for row, situation in enumerate(situations)
+        ]
+        counts = _counts(situations, rows.weights)
+        effects[LIMITED] = Effect.DENY
     values, unopened = _values(cell, rows, situations, effects, masks)
     tally = Tally(cell, situations, counts, effects, faults, unopened, rows.weights, occurrences)
     return values, tally
+
+
+async def rows_beyond(cells: Iterable[Cell], rows: Rows, count_rows: Callable[[int], Any]) -> frozenset[int]:
+    """The rows of which nothing may be shown: those after the last that the token's ceiling lets through."""
+    shown = _rows_to_show(cells, rows)
+    return frozenset(shown[await count_rows(len(shown)) :]) if shown else NONE_LIMITED
+
+
+def _rows_to_show(cells: Iterable[Cell], rows: Rows) -> list[int]:
+    """The rows of which at least one sensitive cell would be disclosed, in their order."""
+    shown: set[int] = set()
+    for cell in cells:
+        if isinstance(cell, SensitiveCell):
+            situations = rows.situations(cell.coordinate.of, cell.coordinate.category)
+            effects, _ = _effects(cell, dict.fromkeys(situations))
+            shown.update(row for row, situation in enumerate(situations) if effects[situation])
+    return sorted(shown)
 
 
 def _counts(situations: Sequence[int], weights: list[int] | None) -> dict[int, int]:
@@ -52,7 +82,7 @@ def _counts(situations: Sequence[int], weights: list[int] | None) -> dict[int, i
     return counts
 
 
-def _effects(cell: SensitiveCell, counts: dict[int, int]) -> tuple[dict[int, Effect], frozenset[int]]:
+def _effects(cell: SensitiveCell, counts: Iterable[int]) -> tuple[dict[int, Effect], frozenset[int]]:
     """The effect of each situation that occurs; a fault is DENY (DESIGN.md, "How a decision is made", 7)."""
     if cell.opens is None:
         return dict.fromkeys(counts, Effect.DENY), frozenset()

@@ -27,12 +27,14 @@ from graphql import (
     Visitor,
     parse,
     print_ast,
+    specified_rules,
     validate,
     visit,
 )
 
 from resolvers.limits import MAX_DEPTH, MAX_TOKENS, check_size
 from resolvers.problems import NO_NUL, Code, RequestRefusedError, bad_input, over_limit
+from resolvers.writes import OneWriteRule
 
 MAX_ERRORS = 5
 _LONGEST_MESSAGE = 300
@@ -107,12 +109,12 @@ class Documents:
         self._validate(node, _BEFORE_MEASURING)
         for operation in operations.values():
             check_size(operation, fragments)
-        self._validate(node, None)
+        self._validate(node, _ALL)
         if not operations:
             raise bad_input("query", "The document holds no operation.")
         return Document(hashlib.sha256(text.encode()).hexdigest(), _shape_hash(node), node, operations, fragments)
 
-    def _validate(self, node: DocumentNode, rules: Collection[type[ASTValidationRule]] | None) -> None:
+    def _validate(self, node: DocumentNode, rules: Collection[type[ASTValidationRule]]) -> None:
         problems = validate(self._schema, node, rules, max_errors=MAX_ERRORS)
         if problems and problems[0].message == "Validation aborted.":
             raise _too_deep()
@@ -128,6 +130,9 @@ _BEFORE_MEASURING = (
     NoUnusedFragmentsRule,
     NoFragmentCyclesRule,
 )
+
+
+_ALL = (*specified_rules, OneWriteRule)
 
 
 def _shape_hash(node: DocumentNode) -> str:

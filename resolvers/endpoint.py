@@ -1,11 +1,10 @@
-"""The endpoint: GraphQL over HTTP, both media types, nothing parsed before the caller is known."""
+"""The endpoint: GraphQL over HTTP, both media types; no document is parsed before the caller or its hash is known."""
 
 import logging
 import secrets
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,12 +12,17 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from authz.subjects import Subject
-from authz.tokens import Refused, Verifier
+from authz.bodies import BodyTooLargeError, read_body
+from authz.faults import place
+from authz.subjects import ANONYMOUS, Subject
 from models.vocabulary import Purpose
+from resolvers.authentication import Authentication
 from resolvers.limits import MAX_BODY
 from resolvers.operations import Answer, Request, Service
 from resolvers.problems import NO_NUL, Code, RequestRefusedError, bad_input, purpose_names
+from resolvers.rates import Rates
+from resolvers.registered import hash_named, hash_of
+from resolvers.writes import Attempt
 
 _log = logging.getLogger("needful.http")
 
@@ -35,8 +39,8 @@ class Endpoint:
     """Answers `/graphql` requests with a service."""
 
     service: Service
-    verifier: Verifier
-    clock: Callable[[], datetime]
+    authentication: Authentication
+    rates: Rates
     partial_status: int = 200
     """Status of data with errors: 200, or 294 for those who want the newer recommendation."""
 
@@ -68,12 +72,55 @@ class Endpoint:
             message = f"This endpoint answers with {GRAPHQL} or {JSON}. Accept one of them."
             raise RequestRefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
         _check_headers(http)
+        known = "authorization" in http.headers
+        if not known:
+            await self.rates.anonymous(http.scope)
         body = await _body(http) if http.method == "POST" else b""
-        subject = self._subject(http)
-        purpose = _purpose(http.headers.get("x-purpose"), subject)
+        subject = await self._subject(http) if known else ANONYMOUS
+        purpose = _purpose(http.headers.get("x-purpose"), subject) if known else None
         self._check_ruleset(http.headers.get(AT_LEAST))
-        request = _posted(http, body) if http.method == "POST" else _got(http)
+        given = await self._with_document(http, await self._given(http, body, known), known)
+        attempt = partial(self.rates.log_in, http.scope)
+        request = _request(given, strict=_strict(http), read_only=http.method == "GET", attempt=attempt)
         return await self.service.answer(request, subject, purpose)
+
+    async def _subject(self, http: HttpRequest) -> Subject:
+        """Who asks, within their rate; a bad token counts as nobody's. Raises UNAUTHENTICATED, RATE_LIMITED."""
+        try:
+            token = await self.authentication.token(http)
+        except RequestRefusedError as refusal:
+            if refusal.code is Code.UNAUTHENTICATED:
+                await self.rates.anonymous(http.scope)
+            raise
+        await self.rates.subject(http.scope, token.subject.identity)
+        await self.authentication.prove(http, token)
+        return token.subject
+
+    async def _given(self, http: HttpRequest, body: bytes, known: bool) -> dict[str, Any]:  # noqa: FBT001
+        try:
+            return _posted(http, body) if http.method == "POST" else _got(http)
+        except RequestRefusedError:
+            if not known:
+                await self.authentication.token(http)  # says what it takes, and nothing of the request
+            raise
+
+    async def _with_document(self, http: HttpRequest, given: dict[str, Any], known: bool) -> dict[str, Any]:  # noqa: FBT001
+        """The request with the document that it names by hash. Whoever is not known runs registered ones only.
+
+        Raises OPERATION_NOT_REGISTERED, UNAUTHENTICATED or BAD_REQUEST; nothing has been parsed until then.
+        """
+        query, named = given.get("query"), hash_named(given)
+        if named is None:
+            if not known and not (isinstance(query, str) and await self.service.registered.find(hash_of(query))):
+                await self.authentication.token(http)  # says what it takes
+            return given
+        if query is not None and not (isinstance(query, str) and hash_of(query) == named):
+            raise _bad_request("The query is not the document of that hash. Send one of the two.")
+        text = await self.service.registered.find(named)
+        if text is None:
+            message = "No operation of that hash is registered. Send the document itself, with a token."
+            raise RequestRefusedError(Code.OPERATION_NOT_REGISTERED, message)
+        return {**given, "query": text}
 
     def _check_ruleset(self, wanted: str | None) -> None:
         """Raises RULESET_BEHIND if the ruleset in force is older than the client asks for."""
@@ -88,19 +135,8 @@ class Endpoint:
                 Code.RULESET_BEHIND, message, extensions={"ruleset": number}, headers={"Retry-After": "1"}
             )
 
-    def _subject(self, http: HttpRequest) -> Subject:
-        scheme, _, token = http.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            message = "This endpoint needs an access token: Authorization: Bearer …"
-            raise _unauthenticated(message, 'Bearer realm="needful"')
-        found = self.verifier.verify(token.strip(), now=self.clock())
-        if isinstance(found, Refused):
-            challenge = f'Bearer realm="needful", error="invalid_token", error_description="{found.why}"'
-            raise _unauthenticated(f"The access token is refused: {found.why}. Get a new one.", challenge)
-        return found
 
-
-_SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_SAFE = {"Cache-Control": "no-store"}
 
 
 def _json(body: Mapping[str, Any], status: int, media: str, *, headers: Mapping[str, str] | None = None) -> Response:
@@ -119,26 +155,16 @@ def _check_headers(http: HttpRequest) -> None:
 
 
 async def _body(http: HttpRequest) -> bytes:
-    """The body, read no further than the limit."""
-    declared = http.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY:
-        raise _too_large()
-    body = bytearray()
-    async for chunk in http.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise _too_large()
-    return bytes(body)
+    try:
+        return await read_body(http, most=MAX_BODY)
+    except BodyTooLargeError:
+        raise _too_large() from None
 
 
 def _too_large() -> RequestRefusedError:
     # The connection stays: the server throws away what still comes. Closed at once, many clients lose the answer.
     message = f"The request is larger than {MAX_BODY} bytes. Send less."
     return RequestRefusedError(Code.BODY_TOO_LARGE, message, extensions={"max": MAX_BODY})
-
-
-def _unauthenticated(message: str, challenge: str) -> RequestRefusedError:
-    return RequestRefusedError(Code.UNAUTHENTICATED, message, headers={"WWW-Authenticate": challenge})
 
 
 def _purpose(named: str | None, subject: Subject) -> Purpose | None:
@@ -154,7 +180,7 @@ def _purpose(named: str | None, subject: Subject) -> Purpose | None:
     )
 
 
-def _posted(http: HttpRequest, body: bytes) -> Request:
+def _posted(http: HttpRequest, body: bytes) -> dict[str, Any]:
     if not _is_json(http.headers.get("content-type", "")):
         message = f"Send the request as {JSON} in UTF-8."
         raise RequestRefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
@@ -164,7 +190,7 @@ def _posted(http: HttpRequest, body: bytes) -> Request:
         raise _bad_request("The body is not JSON of valid Unicode.") from None
     if not isinstance(given, dict):
         raise _bad_request("The body must be a JSON object with a member 'query'.")
-    return _request(given, strict=_strict(http), read_only=False)
+    return given
 
 
 def _is_json(content_type: str) -> bool:
@@ -173,10 +199,10 @@ def _is_json(content_type: str) -> bool:
     return kind == JSON and all(charset in ("utf-8", "utf8") for charset in charsets)
 
 
-def _got(http: HttpRequest) -> Request:
+def _got(http: HttpRequest) -> dict[str, Any]:
     if len(http.url.query) > MAX_BODY:
         raise _too_large()
-    texts = ("query", "operationName")
+    texts = ("query", "operationName", "documentId")
     given: dict[str, Any] = {name: http.query_params[name] for name in texts if name in http.query_params}
     for name in ("variables", "extensions"):
         text = http.query_params.get(name)
@@ -185,7 +211,7 @@ def _got(http: HttpRequest) -> Request:
                 given[name] = orjson.loads(text)
             except orjson.JSONDecodeError:
                 raise _bad_request(f"The parameter {name!r} is not JSON.") from None
-    return _request(given, strict=_strict(http), read_only=True)
+    return given
 
 
 def _strict(http: HttpRequest) -> bool:
@@ -197,7 +223,7 @@ def _strict(http: HttpRequest) -> bool:
     return True
 
 
-def _request(given: Mapping[str, Any], *, strict: bool, read_only: bool) -> Request:
+def _request(given: Mapping[str, Any], *, strict: bool, read_only: bool, attempt: Attempt) -> Request:
     query, name = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
     if not isinstance(query, str):
@@ -209,7 +235,7 @@ def _request(given: Mapping[str, Any], *, strict: bool, read_only: bool) -> Requ
     if extensions is not None and not isinstance(extensions, dict):
         raise _bad_request("The member 'extensions' must be an object or null.")
     _check_text(variables or {})
-    return Request(query, name or None, variables, strict=strict, read_only=read_only)
+    return Request(query, name or None, variables, strict=strict, read_only=read_only, attempt=attempt)
 
 
 def _check_text(variables: Mapping[str, Any]) -> None:
@@ -260,7 +286,7 @@ def _quality(parameters: list[str]) -> float:
 def _refused(refusal: RequestRefusedError, media: str) -> Response:
     code = refusal.code
     if code is Code.UNAVAILABLE:
-        _log.error("unavailable: %s", _place(refusal.__cause__ or refusal))
+        _log.error("unavailable: %s", place(refusal.__cause__ or refusal))
     return _json({"errors": refusal.errors}, _status(code, media), media, headers=refusal.headers)
 
 
@@ -271,13 +297,6 @@ def _status(code: Code, media: str) -> int:
 def _fault(fault: Exception, media: str) -> Response:
     """A defect: the log has its place under an id; the client gets the id and nothing else."""
     fault_id = secrets.token_hex(8)
-    _log.error("fault %s: %s", fault_id, _place(fault))
+    _log.error("fault %s: %s", fault_id, place(fault))
     error = {"message": "Something went wrong here.", "extensions": {"code": Code.INTERNAL.name, "id": fault_id}}
     return _json({"errors": [error]}, _status(Code.INTERNAL, media), media)
-
-
-def _place(fault: BaseException) -> str:
-    """Kind and place of an exception and of what led to it. Not its text, which may hold a caller's values."""
-    lines = [type(fault).__name__, *traceback.format_tb(fault.__traceback__)]
-    before = fault.__cause__ or fault.__context__
-    return "\n".join([*lines, "after", _place(before)] if before else lines)

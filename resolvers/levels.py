@@ -22,15 +22,19 @@ class LevelWork:
         self._owner: int | None = None
         self._situations: dict[DataSubject, SituationColumns] = {}
 
-    def situation(self, of: DataSubject, sql: SituationSql) -> None:
-        """Compute one data subject's situation beside the row."""
+    def situation(self, of: DataSubject, sql: SituationSql, whole: SituationSql | None = None) -> None:
+        """Compute one data subject's situation beside the row; `whole` as all records witness it."""
         if of in self._situations:
             return
         if sql.joins_policy:
             self.columns.joins["p"] = "JOIN policy p ON p.id = t.policy_id"
-        self._situations[of] = SituationColumns(
+        self._situations[of] = self._situation(sql, self._situation(whole, None) if whole else None)
+
+    def _situation(self, sql: SituationSql, whole: SituationColumns | None) -> SituationColumns:
+        return SituationColumns(
             bits=self.columns.add(sql.bits) if sql.bits else None,
             masks=tuple((mask, self.columns.add(mask.sql)) for mask in sql.masks),
+            whole=whole,
         )
 
     def sealed(self, stored: SealedColumn) -> Sealed:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -21,8 +22,11 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from authz.compile import Slice, Snapshot
+from authz.caveats import RowCeiling
+from authz.compile import Snapshot
+from authz.narrowing import bound_names, let_through, narrowing_of, row_ceiling
 from authz.subjects import Subject
+from authz.tokens import LONGEST
 from ledger.append import Operation, append
 from models.global_ids import from_global
 from models.vocabulary import Purpose, Role
@@ -30,23 +34,29 @@ from resolvers.compiler import Compiler
 from resolvers.documents import MAX_ERRORS, Document, Documents
 from resolvers.limits import check_cost
 from resolvers.masks import Masks
+from resolvers.payloads import Accounts, Write
 from resolvers.plan import Plan
-from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names
+from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names, unavailable
+from resolvers.registered import Registered
 from resolvers.report import Heading, Report, make_report
 from resolvers.run import Run, run_plan
 from resolvers.selection import Selected, Selector
 from resolvers.times import SHANGHAI
 from resolvers.wards import wards_of
+from resolvers.writes import ACQUIRE_SECONDS, LONGEST_NAME, Attempt, Told, Writer
 from vault.keyring import Keyring
 from vault.sealing import KeyCache
 
 _PLANS = 1_000
-_ACQUIRE_SECONDS = 5.0
-_LONGEST_NAME = 120
 
 _COUNT_PEOPLE = """
 INSERT INTO audience_use (recipient, day, shown) VALUES ($1, $2, $3)
 ON CONFLICT (recipient, day) DO UPDATE SET shown = audience_use.shown + excluded.shown RETURNING shown
+"""
+# What was refused counts on too, and must not run over the counter's end.
+_COUNT_ROWS = """
+INSERT INTO token_use (token_id, shown, expires_at) VALUES ($1, $2, $3) ON CONFLICT (token_id) DO UPDATE
+SET shown = least(token_use.shown::bigint + excluded.shown, 2147483647) RETURNING shown
 """
 
 
@@ -60,6 +70,7 @@ class Request:
     strict: bool = False
     read_only: bool = False
     """GET: nothing but queries."""
+    attempt: Attempt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,9 @@ class Service:
     clock: Callable[[], datetime]
     documents: Documents
     keys: KeyCache
+    accounts: Accounts
+    writer: Writer
+    registered: Registered
     plans: "OrderedDict[Any, Plan]" = field(default_factory=OrderedDict)
 
     async def answer(self, request: Request, subject: Subject, purpose: Purpose | None) -> Answer:
@@ -90,6 +104,8 @@ class Service:
         document = self.documents.read(request.query, read_only=request.read_only)
         operation = document.operation(request.operation_name)
         coerced = self._variables(operation, request.variables or {})
+        if operation.operation is OperationType.MUTATION:
+            return await self._write(document, operation, request, subject, purpose)
         selector = Selector(operation, document.fragments, variables=coerced)
         selected = selector.root()
         if all(one.name.startswith("__") for one in selected):
@@ -97,9 +113,26 @@ class Service:
         chosen = choose_purpose(subject, purpose)
         variables = coerced.coerced
         snapshot = self.snapshot()
-        plan = self._plan(document, operation, selector, variables, snapshot=snapshot, subject=subject, purpose=chosen)
+        narrowing = narrowing_of(subject, chosen, now=self.clock())
+        compiler = Compiler(self.schema, snapshot, subject.role, chosen, subject.categories, narrowing)
+        plan = self._plan(document, operation, selector, variables, compiler)
         check_cost(plan, variables)
         return await _Execution(self, request, document, operation, variables, subject, chosen, snapshot, plan).run()
+
+    async def _write(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        request: Request,
+        subject: Subject,
+        purpose: Purpose | None,
+    ) -> Answer:
+        """A mutation. Its payload holds nothing sensitive, so strict mode changes nothing about it."""
+        told = Told(
+            operation, document.fragments, request.variables or {}, document.shape_hash, purpose, request.attempt
+        )
+        write = Write(None, subject, self.clock(), self.accounts, self.keys)
+        return Answer(await self.writer.run(told, write, self.snapshot().ruleset))
 
     def _variables(self, operation: OperationDefinitionNode, given: Mapping[str, Any]) -> VariableValues:
         definitions = operation.variable_definitions or ()
@@ -132,23 +165,19 @@ class Service:
             raise bad_input("variables", "A variable is null where its argument must not be.")
         return dict(data)
 
-    def _plan(  # noqa: PLR0913 - everything a plan depends on
+    def _plan(
         self,
         document: Document,
         operation: OperationDefinitionNode,
         selector: Selector,
         variables: Mapping[str, Any],
-        *,
-        snapshot: Snapshot,
-        subject: Subject,
-        purpose: Purpose,
+        compiler: Compiler,
     ) -> Plan:
         name = operation.name.value if operation.name else None
         shape = tuple((key, _shape(value)) for key, value in variables.items())
-        place = (document.text_hash, name, shape, subject.role, purpose, subject.categories, snapshot.ruleset.digest)
+        place = (document.text_hash, name, shape, compiler.place)
         plan = self.plans.get(place)
         if plan is None:
-            compiler = Compiler(self.schema, snapshot, subject.role, purpose, subject.categories)
             plan = self.plans[place] = compiler.compile(selector, variables)
             if len(self.plans) > _PLANS:
                 self.plans.popitem(last=False)
@@ -195,12 +224,11 @@ class _Execution:
         core_data = self._core()
         heading = Heading(self.purpose.value, self.snapshot.ruleset.number, uuid4())
         try:
-            async with self.service.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
+            async with self.service.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 data, report = await self._read(connection)
                 await self._record(connection, report, heading)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
-            message = "The service cannot answer at the moment. Try again later."
-            raise RequestRefusedError(Code.UNAVAILABLE, message) from fault
+            raise unavailable() from fault
         data |= core_data
         return self._answer({key: data[key] for key in self.plan.keys}, report.errors(heading), report, heading)
 
@@ -215,7 +243,9 @@ class _Execution:
             "person": subject.person,
             "account": subject.account,
             "organization": subject.organization,
+            **bound_names(subject),
         }
+        ceiling = row_ceiling(subject)
         if subject.role == Role.GUARDIAN and subject.person:
             now = service.clock()
             caller["wards"] = await wards_of(connection, subject.person, keys=service.keys, now=now)
@@ -229,14 +259,18 @@ class _Execution:
             keyring=service.keyring,
             keys=service.keys,
             masks=service.masks,
+            now=service.clock(),
             count_people=lambda count: self._count_people(connection, count),
+            count_rows=partial(self._count_rows, connection, ceiling) if ceiling else None,
         )
         data = await run_plan(self.plan, run)
-        return data, make_report(run.tallies, self._slice)
+        return data, make_report(run.tallies)
 
-    @property
-    def _slice(self) -> Slice:
-        return self.snapshot.slice(self.subject.role, self.purpose)
+    async def _count_rows(self, connection: Any, ceiling: RowCeiling, count: int) -> int:  # noqa: ANN401 - asyncpg's proxy
+        """How many of `count` rows about to be shown stay under the ceiling of the token's whole life."""
+        expires = self.service.clock() + LONGEST
+        shown = await connection.fetchval(_COUNT_ROWS, self.subject.token_id, count, expires)
+        return let_through(ceiling, shown=shown, count=count)
 
     async def _count_people(self, connection: Any, count: int) -> None:  # noqa: ANN401 - asyncpg's proxy
         """A marketing recipient sees so many people a day and no more (C21: no enumeration)."""
@@ -261,7 +295,7 @@ class _Execution:
                 token_id=self.subject.token_id,
                 purpose=self.purpose,
                 operation_hash=self.document.shape_hash,
-                operation_name=self.operation.name.value[:_LONGEST_NAME] if self.operation.name else None,
+                operation_name=self.operation.name.value[:LONGEST_NAME] if self.operation.name else None,
                 ruleset=ruleset.number,
                 ruleset_digest=ruleset.digest,
                 entries=report.entries(),

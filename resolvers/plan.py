@@ -1,7 +1,8 @@
 """The plan: an operation as one statement a level and, for every cell, how its column becomes the answer.
 
-A plan depends on the document, the operation, the shape of its variables, the slice of the ruleset and the token's
-categories; nothing of the caller's own is in it. Structure only: `compiler` makes it and `run` executes it.
+A plan depends on the document, the operation, the shape of its variables, the slice of the ruleset, the token's
+categories and how it narrows; nothing of the caller's own is in it. Structure only: `compiler` makes it and `run`
+executes it.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from authz.catalogue import Coordinate
 from authz.compile import EffectTable
+from authz.narrowing import NarrowedTable
 from authz.vocabulary import DataSubject, Reason
 from authz.witnesses import Mask
 from models.global_ids import NodeType
@@ -52,7 +54,7 @@ class SensitiveCell:
     key: str
     coordinate: Coordinate
     pattern: str
-    effects: EffectTable
+    effects: EffectTable | NarrowedTable
     opens: "Sealed | None"
     refused: Reason | None
 
@@ -107,10 +109,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class SituationColumns:
-    """Where a row's situation stands: pair bits, and masks by category."""
+    """Where a row's situation stands: pair bits, masks by category, and for some tokens the same of all records."""
 
     bits: int | None
     masks: tuple[tuple[Mask, int], ...]
+    whole: "SituationColumns | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +217,15 @@ class RootConnection:
 
 @dataclass(frozen=True, slots=True)
 class RootViewer:
-    """The viewer: the token's words, and the caller's own person."""
+    """The viewer: the token's words, the caller's own person and own sessions.
+
+    `sessions` holds, by response key, the keys and names that are asked of each session.
+    """
 
     key: str
     fields: tuple[tuple[str, str], ...]
     users: tuple[tuple[str, Level], ...]
+    sessions: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,11 @@ def over_limit(limit: str, *, maximum: int, actual: int) -> RequestRefusedError:
     )
 
 
+def unavailable() -> RequestRefusedError:
+    """The database, a key or the ledger cannot be had; raise it from the fault."""
+    return RequestRefusedError(Code.UNAVAILABLE, "The service cannot answer at the moment. Try again later.")
+
+
 def bad_input(argument: str, message: str) -> RequestRefusedError:
     """A value that cannot be."""
     return RequestRefusedError(Code.BAD_USER_INPUT, message, extensions={"argument": argument})

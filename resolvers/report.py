@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from authz.compile import Slice
 from authz.vocabulary import Effect, Reason
 from ledger.append import Entry
-from resolvers.disclosure import Tally
+from resolvers.disclosure import LIMITED, Tally
 from resolvers.rows import Path
 
 _REMEDIES = {
     Reason.UNAVAILABLE: "Try again later; if it goes on, quote the decision id to the operator.",
-    Reason.LIMIT: "A ceiling of the token is reached. Ask for less, or later.",
-    Reason.TOKEN_SCOPE: "Use a token that lists the category {category!r}.",
+    Reason.LIMIT: "A ceiling of the token is reached. Ask for less, or with a new token.",
+    Reason.TOKEN_SCOPE: "Use a token that lists the category {category!r} and is not narrowed to masked values.",
     Reason.STEP_UP: "Confirm with a second factor and ask again.",
     Reason.RULE_DENIES: "A rule denies this field. Ask the security team if that is meant.",
     Reason.ROLE: "Your role never sees this field. Leave it out.",
@@ -85,13 +84,13 @@ class Report:
         return shown + denied
 
 
-def make_report(tallies: Sequence[Tally], compiled: Slice) -> Report:
+def make_report(tallies: Sequence[Tally]) -> Report:
     """Sum up the tallies of one run."""
     denials: list[Denial] = []
     shown: list[tuple[Tally, Effect, int]] = []
     for tally in tallies:
         if tally.counts:
-            found = list(_denials(tally, compiled))
+            found = list(_denials(tally))
             denials.extend(found)
             shown.extend(_shown(tally, sum(denial.count for denial in found)))
     return Report(tuple(denials), tuple(shown))
@@ -111,11 +110,11 @@ def _shown(tally: Tally, denied: int) -> Iterator[tuple[Tally, Effect, int]]:
         yield tally, Effect.DENY, denied
 
 
-def _denials(tally: Tally, compiled: Slice) -> Iterator[Denial]:
+def _denials(tally: Tally) -> Iterator[Denial]:
     by_reason: dict[Reason, set[int]] = {}
     for situation, effect in tally.effects.items():
-        if effect is Effect.DENY and tally.counts[situation]:
-            by_reason.setdefault(_reason(tally, compiled, situation), set()).add(situation)
+        if effect is Effect.DENY and tally.counts.get(situation):
+            by_reason.setdefault(_reason(tally, situation), set()).add(situation)
     for reason, situations in by_reason.items():
         count = sum(tally.counts[situation] for situation in situations)
         path = next(path for row, path in tally.occurrences() if tally.situations[row] in situations)
@@ -126,12 +125,12 @@ def _denials(tally: Tally, compiled: Slice) -> Iterator[Denial]:
         yield Denial(tally, Reason.UNAVAILABLE, sum(_weight(tally, row) for row in rows), path)
 
 
-def _reason(tally: Tally, compiled: Slice, situation: int) -> Reason:
-    if tally.cell.refused is not None:
-        return tally.cell.refused
+def _reason(tally: Tally, situation: int) -> Reason:
     if situation in tally.faults:
         return Reason.UNAVAILABLE
-    return compiled.reason(tally.cell.coordinate.name, situation)
+    if situation == LIMITED:
+        return Reason.LIMIT
+    return tally.cell.refused or tally.cell.effects.reason(situation)
 
 
 def _weight(tally: Tally, row: int) -> int:

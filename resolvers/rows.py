@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from authz.narrowing import both
 from authz.vocabulary import DataSubject
 from authz.witnesses import combine
 from models.vocabulary import Category
-from resolvers.plan import Read
+from resolvers.plan import Read, SituationColumns
 from vault.sealing import DataKey, KeyCache
 
 Path = tuple[str | int, ...]
@@ -43,16 +44,21 @@ class Rows:
         place = (of, category_bit)
         found = self._situations.get(place)
         if found is None:
-            bits = (0,) * self.count if columns.bits is None else self.column(columns.bits)
-            found = bits
-            if columns.masks:
-                masks = [(mask, self.column(index)) for mask, index in columns.masks]
-                found = [
-                    combine(own, tuple((mask, values[row]) for mask, values in masks), category_bit=category_bit)
-                    for row, own in enumerate(bits)
-                ]
+            found = self._combined(columns, category_bit)
+            if columns.whole is not None:
+                found = list(map(both, found, self._combined(columns.whole, category_bit)))
             self._situations[place] = found
         return found
+
+    def _combined(self, columns: SituationColumns, category_bit: int) -> Sequence[int]:
+        bits = (0,) * self.count if columns.bits is None else self.column(columns.bits)
+        if not columns.masks:
+            return bits
+        masks = [(mask, self.column(index)) for mask, index in columns.masks]
+        return [
+            combine(own, tuple((mask, values[row]) for mask, values in masks), category_bit=category_bit)
+            for row, own in enumerate(bits)
+        ]
 
     def data_keys(self) -> list[DataKey | None]:
         """The data key of each row; None where it is destroyed, missing or fails its check."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from authz.scope import sees_audience
 from authz.subjects import Subject
 from models.global_ids import to_global
 from models.vocabulary import Purpose
-from resolvers.disclosure import Tally, disclose
+from resolvers.disclosure import NONE_LIMITED, Tally, disclose, rows_beyond
 from resolvers.global_ids import row_under
 from resolvers.masks import Masks
 from resolvers.nouns import BlindFilter
@@ -38,6 +39,7 @@ from resolvers.plan import (
 )
 from resolvers.problems import bad_input
 from resolvers.rows import Occurrences, Path, Rows, at_root, linked, listed, listed_at_root
+from resolvers.sessions import sessions_of
 from resolvers.statements import Statement, bind_name
 from vault.blind import blind
 from vault.keyring import Keyring
@@ -62,8 +64,11 @@ class Run:
     keyring: Keyring
     keys: KeyCache
     masks: Masks
+    now: datetime
     count_people: Callable[[int], Any]
     """Counts people shown to a marketing audience's recipient, or refuses (C21)."""
+    count_rows: Callable[[int], Any] | None = None
+    """Counts rows about to be shown, and gives how many of them the token's ceiling still lets through."""
     tallies: list[Tally] = field(default_factory=list)
 
     async def rows(self, read: Read, local: Mapping[str, Any], *, weights: list[int] | None = None) -> Rows:
@@ -111,6 +116,7 @@ async def _viewer(root: RootViewer, run: Run) -> dict[str, Any]:
     for key, level in root.users:
         person = run.subject.person
         users[key] = person and await _one(level.read, level.shape, run, row=person, path=(root.key, key))
+    sessions = {key: await sessions_of(run.fetch, run.subject, asked, now=run.now) for key, asked in root.sessions}
     words = {
         "role": run.subject.role.value,
         "organization": run.subject.organization_code,
@@ -119,7 +125,8 @@ async def _viewer(root: RootViewer, run: Run) -> dict[str, Any]:
         "pendingNotices": [],
         "__typename": "Viewer",
     }
-    return {key: users[key] if name == "user" else words[name] for key, name in root.fields}
+    apart = {**users, **sessions}
+    return {key: apart[key] if key in apart else words[name] for key, name in root.fields}
 
 
 async def _root_connection(root: RootConnection, run: Run) -> dict[str, Any]:
@@ -146,15 +153,18 @@ async def _objects(shape: Shape, rows: Rows, run: Run, occurrences: Occurrences)
     """The object of each row."""
     if not rows.count:
         return []
-    columns = [await _column(cell, rows, run, occurrences) for cell in shape.cells]
+    limited = await rows_beyond(shape.cells, rows, run.count_rows) if run.count_rows else NONE_LIMITED
+    columns = [await _column(cell, rows, run, occurrences, limited) for cell in shape.cells]
     if not columns:
         return [{} for _ in range(rows.count)]
     return list(map(shape.make, *columns))
 
 
-async def _column(cell: Cell, rows: Rows, run: Run, occurrences: Occurrences) -> Sequence[Any]:  # noqa: PLR0911 - a table
+async def _column(  # noqa: PLR0911 - a table
+    cell: Cell, rows: Rows, run: Run, occurrences: Occurrences, limited: frozenset[int]
+) -> Sequence[Any]:
     if isinstance(cell, SensitiveCell):
-        values, tally = disclose(cell, rows, masks=run.masks, occurrences=occurrences)
+        values, tally = disclose(cell, rows, masks=run.masks, occurrences=occurrences, limited=limited)
         run.tallies.append(tally)
         return values
     if isinstance(cell, PublicCell):

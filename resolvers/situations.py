@@ -24,7 +24,7 @@ from resolvers.levels import LevelWork
 from resolvers.nouns import Noun, SealedColumn
 from resolvers.registry import NOUNS
 from resolvers.rows import Rows
-from resolvers.statements import Reach, by_ids, statement
+from resolvers.statements import Reach, by_ids
 from vault.sealing import KeyCache
 
 JUDGED = {
@@ -173,7 +173,7 @@ class _Search:
         policy = "JOIN policy p ON p.id = t.policy_id" if situation.joins_policy else ""
         member = self.reach.member(self.noun, listing=True)
         source = f"({self.reach.source(self.noun)} WHERE {member} LIMIT {_ROWS}) t"
-        return statement(f"SELECT {', '.join(columns)} FROM {source} {joins} {policy}"), situation
+        return self.reach.statement(f"SELECT {', '.join(columns)} FROM {source} {joins} {policy}"), situation
 
     def fits(self, record: Any, situation: SituationSql) -> bool:  # noqa: ANN401 - asyncpg's record
         """Does the record show the row of the matrix, in every granted category, and with values?"""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from authz.narrowing import Only, narrow
 from authz.scope import Scope, audience, sees_audience
 from authz.subjects import recipient
 from models.vocabulary import Purpose, Role
@@ -51,11 +52,16 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which rows a caller of one (role, purpose) can reach, noun by noun."""
+    """Which rows a caller of one (role, purpose) can reach, noun by noun, and which policies the token leaves."""
 
     role: Role
     purpose: Purpose
     scope: Scope
+    only: Only = Only.ALL
+
+    def statement(self, text: str) -> Statement:
+        """A statement that reads nothing which the token's caveats leave out."""
+        return statement(narrow(text, self.only))
 
     def source(self, noun: Noun) -> str:
         """The noun's rows, before any condition."""
@@ -88,7 +94,8 @@ class Reach:
 def by_id(reach: Reach, noun: Noun, columns: Columns) -> Statement:
     """The row with the id `:id`."""
     key = "audience.audience_id" if reach.marketing and noun.table == "person" else "t.id"
-    return _select(columns, f"({reach.source(noun)} WHERE {key} = :id::uuid AND {reach.member(noun, listing=False)}) t")
+    rows = f"({reach.source(noun)} WHERE {key} = :id::uuid AND {reach.member(noun, listing=False)}) t"
+    return _select(reach, columns, rows)
 
 
 def one_of(reach: Reach, noun: Noun) -> str:
@@ -99,7 +106,7 @@ def one_of(reach: Reach, noun: Noun) -> str:
 def by_ids(reach: Reach, noun: Noun, columns: Columns, *, parent: str | None = None) -> Statement:
     """The rows with the ids `:keys`, found in rows of `parent`."""
     condition = f"t.id = ANY(:keys::uuid[]) AND {reach.member(noun, listing=False, parent=parent)}"
-    return _select(columns, f"({reach.source(noun)} WHERE {condition}) t")
+    return _select(reach, columns, f"({reach.source(noun)} WHERE {condition}) t")
 
 
 def whole_lists(  # noqa: PLR0913 - a list's place and order
@@ -108,7 +115,7 @@ def whole_lists(  # noqa: PLR0913 - a list's place and order
     """All rows below each of the parents `:keys`, existing rows of `parent`."""
     member = reach.member(noun, listing=False, parent=parent)
     condition = f"t.{children.parents[0]} = ANY(:keys::uuid[]) AND {member}"
-    return _select(columns, f"({reach.source(noun)} WHERE {condition}) t", order_by=", ".join(order.keys))
+    return _select(reach, columns, f"({reach.source(noun)} WHERE {condition}) t", order_by=", ".join(order.keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,27 +148,27 @@ def page_of(  # noqa: PLR0913 - a page's bounds each change the text
     rows = f"({listing.rows(reach, *keyset)} ORDER BY {order_by} LIMIT {size + 1}) t"
     outer = ", ".join(key.replace("audience.", "t.") + direction for key in keys)
     if listing.children:
-        return _select(columns, f"unnest(:keys::uuid[]) k(id) CROSS JOIN LATERAL {rows}", order_by=outer)
-    return _select(columns, rows, order_by=outer)
+        return _select(reach, columns, f"unnest(:keys::uuid[]) k(id) CROSS JOIN LATERAL {rows}", order_by=outer)
+    return _select(reach, columns, rows, order_by=outer)
 
 
 def count_of(reach: Reach, listing: Listing) -> Statement:
     """How many rows there are in all: one number at the root, else one a parent."""
     count = f"(SELECT count(*) FROM ({listing.rows(reach)}) t)"
-    return _per_parent(listing, count)
+    return _per_parent(reach, listing, count)
 
 
 def beyond_of(reach: Reach, listing: Listing, *, after: bool, before: bool) -> Statement:
     """Are there rows up to `after`, and from `before` on?"""
     up_to = f"EXISTS ({listing.rows(reach, _beyond(listing.order, '<=', 'after'))})" if after else "FALSE"
     onward = f"EXISTS ({listing.rows(reach, _beyond(listing.order, '>=', 'before'))})" if before else "FALSE"
-    return _per_parent(listing, f"{up_to}, {onward}")
+    return _per_parent(reach, listing, f"{up_to}, {onward}")
 
 
-def _per_parent(listing: Listing, columns: str) -> Statement:
+def _per_parent(reach: Reach, listing: Listing, columns: str) -> Statement:
     if listing.children:
-        return statement(f"SELECT k.id, {columns} FROM unnest(:keys::uuid[]) k(id)")
-    return statement(f"SELECT NULL, {columns}")
+        return reach.statement(f"SELECT k.id, {columns} FROM unnest(:keys::uuid[]) k(id)")
+    return reach.statement(f"SELECT NULL, {columns}")
 
 
 def audience_order(reach: Reach, noun: Noun, order: Order) -> Order:
@@ -175,10 +182,10 @@ def _beyond(order: Order, comparison: str, bound: str) -> str:
     return f"({keys}) {comparison} ({values})"
 
 
-def _select(columns: Columns, source: str, *, order_by: str | None = None) -> Statement:
+def _select(reach: Reach, columns: Columns, source: str, *, order_by: str | None = None) -> Statement:
     joins = " ".join(columns.joins.values())
     tail = f" ORDER BY {order_by}" if order_by else ""
-    return statement(f"SELECT {', '.join(columns.positions)} FROM {source} {joins}{tail}")
+    return reach.statement(f"SELECT {', '.join(columns.positions)} FROM {source} {joins}{tail}")
 
 
 def bind_name(argument: str) -> str:

@@ -10,6 +10,7 @@ from schema.claims import Claim
 from schema.consents import Consent
 from schema.devices import Device
 from schema.fields import KIND, FieldKind, Sensitive
+from schema.mutation import Mutation
 from schema.policies import Policy
 from schema.query import Query
 from schema.users import User
@@ -17,7 +18,9 @@ from schema.users import User
 
 def build_schema() -> GraphQLSchema:
     """The executable schema, as graphql-core knows it."""
-    declared = strawberry.Schema(query=Query, types=[User, Device, Policy, Beneficiary, Claim, Consent])
+    declared = strawberry.Schema(
+        query=Query, mutation=Mutation, types=[User, Device, Policy, Beneficiary, Claim, Consent]
+    )
     return declared._schema  # noqa: SLF001 - Strawberry declares, graphql-core parses and validates
 
 

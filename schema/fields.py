@@ -1,4 +1,4 @@
-"""The only constructors of schema fields: every field is public, sensitive or an edge, and says so."""
+"""The only constructors of schema fields: every field is public, sensitive, an edge, issued or a write, and says so."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -8,7 +8,8 @@ import strawberry
 from strawberry.schema_directive import Location
 
 from authz.vocabulary import DataSubject
-from models.vocabulary import Category
+from models.vocabulary import Category, Purpose
+from resolvers.writes import RULE, WriteRule
 
 KIND = "needful"
 
@@ -22,6 +23,8 @@ class FieldKind(StrEnum):
     PUBLIC = "public"
     SENSITIVE = "sensitive"
     EDGE = "edge"
+    ISSUED = "issued"
+    WRITE = "write"
 
 
 @strawberry.schema_directive(
@@ -52,3 +55,21 @@ def edge(declared: Callable[..., Any] | None = None, *, description: str | None 
     if declared is None:
         return strawberry.field(description=description, metadata={KIND: FieldKind.EDGE})
     return strawberry.field(resolver=declared, description=description, metadata={KIND: FieldKind.EDGE})
+
+
+def issued() -> Any:  # noqa: ANN401 - as above
+    """A secret just made for the very caller, a token or an enrolment: nobody's datum, and given once."""
+    return strawberry.field(metadata={KIND: FieldKind.ISSUED})
+
+
+def write(*, purpose: Purpose, attempt: bool = False, heavy: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """A mutation under a purpose of its own; its input and payload hold what the decorated function says.
+
+    A payload's fields are public or issued: whoever wants data reads them afterwards, by a query that decides.
+    """
+
+    def declare(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401 - as above
+        metadata = {KIND: FieldKind.WRITE, RULE: WriteRule(purpose, attempt=attempt, heavy=heavy)}
+        return strawberry.field(resolver=resolver, metadata=metadata, description=resolver.__doc__)
+
+    return declare

@@ -27,9 +27,6 @@ _POLICY = (
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
     "Vary": "Accept",
 }
@@ -60,7 +57,7 @@ def _asset(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _FILES:
         return Response(status_code=404)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
     return FileResponse(_FOLDER / name, headers=headers)
 
 

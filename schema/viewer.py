@@ -1,11 +1,23 @@
 """The viewer: what the caller's token says of the caller."""
 
+from datetime import datetime
+
 import strawberry
 
 from models.vocabulary import Purpose
 from schema.fields import edge, public
 from schema.notices import Notice
 from schema.users import User
+
+
+@strawberry.type
+class Session:
+    """One running session of the caller's; `current` is the one that asks."""
+
+    id: strawberry.ID = public()
+    opened_at: datetime = public()
+    last_used_at: datetime = public()
+    current: bool = public()
 
 
 @strawberry.type
@@ -18,3 +30,4 @@ class Viewer:
     ruleset: int = public()
     user: User | None = edge()
     pending_notices: list[Notice] = edge()
+    sessions: list[Session] = edge()

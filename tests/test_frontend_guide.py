@@ -12,7 +12,7 @@ from resolvers.problems import Code
 from tests.conftest import ROOT
 
 GUIDE = (ROOT / "docs" / "frontend.md").read_text()
-NOT_YET = {Code.OPERATION_NOT_REGISTERED, Code.RULESET_BEHIND}
+NOT_YET = {Code.RULESET_BEHIND}
 
 
 def table(heading):
@@ -47,12 +47,14 @@ def test_the_guides_codes_and_statuses_are_those_of_the_code():
 
 def test_the_guide_explains_every_reason_that_can_occur_now():
     told = {row[0].strip("`") for row in table("Masked and refused are data")}
-    assert told == {reason.name for reason in Reason} - {"LIMIT", "STEP_UP", "RULE_DENIES"}
+    assert told == {reason.name for reason in Reason} - {"RULE_DENIES"}
 
 
 def test_the_guides_request_gets_an_answer_such_as_it_describes(server):
-    (command,) = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
-    (example,) = map(json.loads, re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL))
+    # What stands under "Logging in" is tested with the accounts (tests/accounts/test_guide.py).
+    guide = GUIDE.split("\n## Logging in\n")[0]
+    (command,) = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)
+    (example,) = map(json.loads, re.findall(r"```json\n(.*?)```", guide, re.DOTALL))
     command = command.replace("http://127.0.0.1:8000/graphql", server.url)
     environment = {**os.environ, "NEEDFUL_DATA": str(server.data_dir)}
     done = subprocess.run(

@@ -119,11 +119,12 @@ def _same_caller(server, example, purpose):
     """A token for the same caller and another purpose, signed with the demo key."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from authz.tokens import TokenKeys, Verifier, mint, new_subject  # noqa: PLC0415
+    from authz.token_keys import TokenKeys  # noqa: PLC0415
+    from authz.tokens import Verifier, mint, new_subject  # noqa: PLC0415
     from models.vocabulary import Purpose  # noqa: PLC0415
 
     keys = TokenKeys.load_or_create(server.installation.token_keys_path)
-    who = Verifier(keys).verify(example["token"], now=datetime.now(UTC))
+    who = Verifier(keys).verify(example["token"], now=datetime.now(UTC)).subject
     subject = new_subject(
         who.role,
         [Purpose(purpose)],

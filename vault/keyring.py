@@ -2,11 +2,15 @@
 
 import base64
 import json
-import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from vault.files import create_file
 
 FORMAT = 1
 KEY_BYTES = 32
@@ -26,31 +30,38 @@ class Keyring:
     blind: Mapping[str, bytes] = field(repr=False)
     audience: bytes = field(repr=False)
     cursor: bytes = field(repr=False)
+    login: bytes = field(repr=False)
+    """Seals what a log-in has to remember meanwhile."""
+    demo: bool = False
+    """Made in demo mode: it guards nothing real, and must not (C58)."""
+
+    def secrets(self) -> Iterator[bytes]:
+        """Every key there is."""
+        yield from self.wrapping.values()
+        yield from self.blind.values()
+        yield self.audience
+        yield self.cursor
+        yield self.login
 
 
-def generate() -> Keyring:
+def generate(*, demo: bool = False) -> Keyring:
     """A new keyring of random keys."""
     return Keyring(
+        demo=demo,
         current=1,
         wrapping={1: secrets.token_bytes(KEY_BYTES)},
         blind={name: secrets.token_bytes(KEY_BYTES) for name in BLIND_KEYS},
         audience=secrets.token_bytes(KEY_BYTES),
         cursor=secrets.token_bytes(KEY_BYTES),
+        login=secrets.token_bytes(KEY_BYTES),
     )
 
 
-def load_or_create(path: Path) -> Keyring:
-    """Read the keyring at `path`, or write a new one there (mode 0600) if there is none."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return load(path)
-    keyring = generate()
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(_to_json(keyring))
-        stream.flush()
-        os.fsync(stream.fileno())
-    return keyring
+def load_or_create(path: Path, *, demo: bool = False) -> Keyring:
+    """Read the keyring at `path`, or write a new one there (mode 0600) if there is none, marked if it is for `demo`."""
+    if not path.exists():
+        create_file(path, _to_json(generate(demo=demo)))
+    return load(path)
 
 
 def load(path: Path) -> Keyring:
@@ -60,12 +71,15 @@ def load(path: Path) -> Keyring:
         if stored["format"] != FORMAT:
             message = f"{path} is a keyring of format {stored['format']}; this release reads {FORMAT}"
             raise KeyringError(message)
+        cursor = _key(stored["cursor"])
         return Keyring(
             current=stored["current"],
             wrapping={int(version): _key(text) for version, text in stored["wrapping"].items()},
             blind={name: _key(stored["blind"][name]) for name in BLIND_KEYS},
             audience=_key(stored["audience"]),
-            cursor=_key(stored["cursor"]),
+            cursor=cursor,
+            login=_key(stored["login"]) if "login" in stored else _derived(cursor, b"needful log-in"),
+            demo=stored.get("demo") is True,
         )
     except (OSError, ValueError, KeyError, TypeError) as fault:
         message = f"{path} cannot be read as a keyring: restore it from its backup; without it sealed data stay closed"
@@ -80,6 +94,11 @@ def _key(text: str) -> bytes:
     return key
 
 
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    """The key that a keyring written before there was one has, the same on every worker (RFC 5869)."""
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(key)
+
+
 def _to_json(keyring: Keyring) -> str:
     def text(key: bytes) -> str:
         return base64.b64encode(key).decode()
@@ -87,11 +106,13 @@ def _to_json(keyring: Keyring) -> str:
     return json.dumps(
         {
             "format": FORMAT,
+            **({"demo": True} if keyring.demo else {}),
             "current": keyring.current,
             "wrapping": {str(version): text(key) for version, key in keyring.wrapping.items()},
             "blind": {name: text(key) for name, key in keyring.blind.items()},
             "audience": text(keyring.audience),
             "cursor": text(keyring.cursor),
+            "login": text(keyring.login),
         },
         indent=1,
     )

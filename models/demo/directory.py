@@ -1,5 +1,6 @@
 """Organizations, products and staff: who the people of the demo data deal with."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -18,7 +19,8 @@ from models.demo.vocabulary import (
     ProductLine,
 )
 from models.organizations import OrganizationKind
-from models.vocabulary import Role
+from models.partners import Responsibility
+from models.vocabulary import Category, Purpose, Role, to_bits
 
 PEOPLE_A_TEAM = 500
 """Staff work in teams, each for so many people in a row: their number grows with the population."""
@@ -45,6 +47,29 @@ _PARTNERS = (
     (OrganizationKind.SERVICE_PROVIDER, "SP", SERVICE_PROVIDERS),
     (OrganizationKind.AD_PARTNER, "AD", AD_PARTNERS),
 )
+_AGREED: dict[OrganizationKind, tuple[tuple[Purpose, ...], str]] = {
+    OrganizationKind.INSURER: (
+        (Purpose.APPLICATION, Purpose.POLICY_SERVICE, Purpose.CLAIM_HANDLING, Purpose.MARKETING),
+        (
+            "name government_id demographic phone relay email address bank_account occupation health incident expense"
+            " financial tag"
+        ),
+    ),
+    OrganizationKind.HEALTH_PROVIDER: (
+        (Purpose.HEALTH_SERVICE, Purpose.MARKETING),
+        "name government_id phone relay tag",
+    ),
+    OrganizationKind.LOSS_ADJUSTER: (
+        (Purpose.CLAIM_HANDLING,),
+        "name government_id phone health incident expense financial",
+    ),
+    OrganizationKind.AFFILIATE: ((Purpose.VERIFICATION, Purpose.MARKETING), "name government_id phone relay tag"),
+    OrganizationKind.SERVICE_PROVIDER: ((Purpose.VERIFICATION,), "name government_id phone"),
+    OrganizationKind.AD_PARTNER: ((Purpose.ANALYTICS,), ""),
+}
+"""What each kind of partner agreed on: purposes and categories (C35, C38, C39)."""
+_AGREED_FROM = datetime(2024, 1, 1, tzinfo=UTC)
+_AGREED_TO = datetime(2034, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +117,7 @@ def build_directory(seed: int, batch: Batch) -> Directory:
         _add_organization(draws, batch, code=f"INS{number:02d}", name=name, kind=OrganizationKind.INSURER)
         for number, (name, _, _) in enumerate(INSURERS, start=1)
     )
+    _add_agreements(seed, batch, organizations)
     return Directory(
         organizations=organizations,
         products={insurer: _add_products(draws, batch, insurers=insurers, insurer=insurer) for insurer in insurers},
@@ -148,6 +174,26 @@ def _add_partners(draws: Draws, batch: Batch, *, kind: OrganizationKind) -> tupl
         _add_organization(draws, batch, code=f"{stem}{number:02d}", name=name, kind=kind)
         for number, name in enumerate(names, start=1)
     )
+
+
+def _add_agreements(seed: int, batch: Batch, organizations: dict[OrganizationKind, tuple[UUID, ...]]) -> None:
+    draws = Draws(f"{seed}/agreements")
+    for kind, (purposes, categories) in _AGREED.items():
+        responsibility = Responsibility.INDEPENDENT_CONTROLLER
+        if kind is OrganizationKind.SERVICE_PROVIDER:
+            responsibility = Responsibility.PROCESSOR
+        for number, organization in enumerate(organizations[kind], start=1):
+            terms = (
+                organization,
+                f"{kind.value}-{number:02d}-2024",
+                responsibility.value,
+                json.dumps([purpose.value for purpose in purposes]),
+                to_bits({Category(name) for name in categories.split()}),
+                _AGREED_FROM,
+                _AGREED_TO,
+                _AGREED_FROM if kind is OrganizationKind.AFFILIATE else None,
+            )
+            batch.add("agreement", draws.uuid(), plain=terms)
 
 
 def _add_products(

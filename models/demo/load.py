@@ -24,7 +24,23 @@ _LOCK = 0x6E656564_64656D6F
 """The advisory lock under which demo data are replaced ("needdemo")."""
 
 FILLED = (*(table.name for table in TABLES), "data_key", "blind_index", "demo_load")
-EMPTIED = (*FILLED, "audience_use")
+EMPTIED = (
+    *FILLED,
+    "audience_use",
+    "login",
+    "partner_client",
+    "partner_key",
+    "refresh_token",
+    "session",
+    "staff_identity",
+)
+
+_RUNNING = "SELECT id FROM session WHERE ended_at IS NULL AND expires_at > now()"
+_REVOKE = """
+INSERT INTO revocation (kind, key, expires_at)
+SELECT 'SESSION', one::text, clock_timestamp() + interval '15 minutes' FROM unnest($1::uuid[]) one
+"""
+"""For longer than a session's access tokens live."""
 
 _PLANNED = (
     *(f"{table.name} (id, {', '.join(column.name for column in table.plain)})" for table in TABLES),
@@ -61,7 +77,7 @@ async def load_demo(  # noqa: PLR0913 - one call, six plain parameters
     plaintext: TextIO | None = None,
     progress: Callable[[int], None],
 ) -> LoadReport:
-    """Replace earlier demo data by this population; the connection is the owner's.
+    """Replace earlier demo data by this population; the connection is the owner's. All sessions end.
 
     Raises DemoRefused, and changes nothing, if the database holds any other data.
     """
@@ -70,6 +86,7 @@ async def load_demo(  # noqa: PLR0913 - one call, six plain parameters
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await _refuse_other_data(connection)
+        running = [row["id"] for row in await connection.fetch(_RUNNING)]
         await connection.execute(f"TRUNCATE {', '.join(EMPTIED)} RESTART IDENTITY")
         async with in_bulk(connection, FILLED):
             with _without_collector():
@@ -77,6 +94,8 @@ async def load_demo(  # noqa: PLR0913 - one call, six plain parameters
                 rows = await _store(connection, batches, sealer=Sealer(keyring))
             await _note_load(connection, people=people, seed=seed)
         await connection.execute(f"ANALYZE {', '.join(_PLANNED)}")
+        # Last of all: workers look back a minute only, and to load may take longer.
+        await connection.execute(_REVOKE, running)
     return LoadReport(people=people, rows=rows, seconds=time.monotonic() - started)
 
 

@@ -80,6 +80,24 @@ TABLES: tuple[Table, ...] = (
         plain=(Column("code", "code"), Column("name", "name"), Column("kind", "kind")),
     ),
     Table(
+        name="agreement",
+        line=None,
+        node=None,
+        plain=tuple(
+            _hidden(name)
+            for name in (
+                "organization_id",
+                "reference",
+                "responsibility",
+                "purposes",
+                "categories",
+                "valid_from",
+                "valid_to",
+                "attested_at",
+            )
+        ),
+    ),
+    Table(
         name="product",
         line="Product",
         node=None,

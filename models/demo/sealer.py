@@ -101,6 +101,9 @@ class Sealer:
                 for _, owner, _, texts in batch.rows[table]
                 if (text := texts[position]) is not None
             ]
+        with_account = {owner for _, owner, _, _ in batch.rows["account"]}
+        phones = [record for record in records if record[0] == BlindColumn.PHONE and record[2] in with_account]
+        records += [(BlindColumn.LOGIN_PHONE.value, digest, owner) for _, digest, owner in phones]
         return records
 
 

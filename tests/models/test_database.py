@@ -7,7 +7,7 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.transactions import in_transaction
 
-from models.database import TORTOISE, connect, migrate, pool
+from models.database import READ_ONLY, TORTOISE, connect, migrate, pool
 from models.embedded import database
 from models.installation import InstallationError, open_installation
 
@@ -71,13 +71,26 @@ async def test_the_application_role_reads_and_writes_every_other_table(found):
     async with connect(found.application) as application:
         lacking = await application.fetch(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            " AND relname NOT IN ('ledger', 'tortoise_migrations')"
+            " AND relname NOT IN ('ledger', 'tortoise_migrations') AND relname <> ALL($1)"
             " AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')"
-            " AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))"
+            " AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))",
+            READ_ONLY,
         )
         assert lacking == []
         assert await application.fetchval("SELECT has_table_privilege('ledger', 'SELECT')")
         assert await application.fetchval("SELECT has_table_privilege('ledger', 'INSERT')")
+
+
+@pytest.mark.parametrize("table", READ_ONLY)
+async def test_who_is_let_in_and_how_far_is_not_the_application_roles_to_change(found, table):
+    async with connect(found.application) as application:
+        await application.fetch(f"TABLE {table}")
+        key = await application.fetchval(
+            "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum = 1", table
+        )
+        for change in ("DELETE FROM {0}", "INSERT INTO {0} DEFAULT VALUES", "UPDATE {0} SET {1} = {1}"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await application.execute(change.format(table, key))
 
 
 async def test_compiled_statements_run_on_the_pool_that_tortoise_uses(found):

@@ -4,6 +4,7 @@ import io
 import json
 import traceback
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -177,6 +178,28 @@ async def test_people_beyond_the_load_are_refused_even_if_called_demo_data(conne
     await connection.execute("INSERT INTO person (id, source) VALUES ($1, 'demo')", uuid4())
     with pytest.raises(DemoRefused):
         await load(connection)
+
+
+async def test_the_sessions_that_still_run_are_revoked_at_the_end(connection):
+    await load(connection)
+    running, ended = uuid4(), uuid4()
+    insert = (
+        "INSERT INTO session (id, staff_id, role, opened_at, used_at, expires_at, ended_at) SELECT $1, id, role, now(),"
+        " now(), now() + interval '1 hour', $2 FROM staff LIMIT 1"
+    )
+    await connection.execute(insert, running, None)
+    await connection.execute(insert, ended, datetime.now(UTC))
+    await connection.execute("TRUNCATE revocation")
+    loaded = []
+
+    def progress(_):
+        loaded.append(datetime.now(UTC))
+
+    await load_demo(connection, keyring=KEYRING, people=50, seed=3, progress=progress)
+    rows = await connection.fetch("SELECT kind, key, revoked_at, expires_at FROM revocation")
+    assert [(row["kind"], row["key"]) for row in rows] == [("SESSION", str(running))]
+    assert rows[0]["revoked_at"] > loaded[-1]  # workers look back a minute from when they see it
+    assert rows[0]["expires_at"] > rows[0]["revoked_at"] + timedelta(minutes=10)
 
 
 async def test_the_ledger_stays(connection):

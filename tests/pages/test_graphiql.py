@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from cli import demo_greeting
-from tests.conftest import running_server
+from tests.conftest import PRODUCTION, running_server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -165,7 +165,7 @@ def test_a_client_that_is_no_browser_gets_json(server, accept):
 
 
 def test_outside_demo_mode_a_link_brings_no_token(server, visit, token, tmp_path):
-    with running_server(server.data_dir, tmp_path / "log", environment={"NEEDFUL_DEMO": "0"}) as address:
+    with running_server(tmp_path / "data", tmp_path / "log", environment=PRODUCTION) as address:
         visit.page.goto(f"{address}/graphql#{urlencode({'token': token})}")
         expect(visit.page.locator("#who")).to_have_text("no token")
 

@@ -327,6 +327,7 @@ def _viewer(context: Context, _parent: None, _given: Arguments) -> dict[str, Any
         "ruleset": context.world.ruleset,
         "user": context.link(context.subject.person),
         "pendingNotices": [],
+        "sessions": [],  # nobody of the demo data has logged in
     }
 
 

@@ -3,7 +3,13 @@
 import re
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLInterfaceType, GraphQLObjectType
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+)
 from graphql import build_schema as parse_schema
 
 from app import default_snapshot
@@ -49,6 +55,15 @@ def test_every_field_of_the_contract_is_served_with_its_type_and_arguments(type_
         assert str(served.args[name].type) == str(argument.type)
 
 
+def test_every_input_and_payload_of_the_contract_is_served_as_promised():
+    for name, declared in CONTRACT.type_map.items():
+        if isinstance(declared, GraphQLUnionType):
+            assert {one.name for one in declared.types} == {one.name for one in SCHEMA.type_map[name].types}
+        elif isinstance(declared, GraphQLInputObjectType):
+            served = {field: str(one.type) for field, one in SCHEMA.type_map[name].fields.items()}
+            assert served == {field: str(one.type) for field, one in declared.fields.items()}
+
+
 def test_every_enum_of_the_contract_has_its_values():
     for name, declared in CONTRACT.type_map.items():
         if isinstance(declared, GraphQLEnumType) and not name.startswith("__") and name not in LATER_TYPES:
@@ -75,6 +90,31 @@ def test_every_field_is_public_sensitive_or_an_edge():
     }
     assert len(kinds) > 100
     assert [name for name, kind in kinds.items() if kind not in set(FieldKind)] == []
+
+
+def test_every_mutation_has_an_input_of_its_own_and_a_payload_that_may_hold_any_problem_and_nothing_sensitive():
+    mutations = SCHEMA.mutation_type.fields
+    inputs = [str(field.args["input"].type) for field in mutations.values() if "input" in field.args]
+    assert len(set(inputs)) == len(inputs) == len(mutations) - 1, "logOut takes nothing"
+    for name, field in mutations.items():
+        assert field.extensions["strawberry-definition"].metadata[KIND] == FieldKind.WRITE
+        payload = field.type.of_type
+        assert payload.name == f"{name[0].upper()}{name[1:]}Payload"
+        assert {"InputProblem", "AccessProblem", "TryLaterProblem"} < {one.name for one in payload.types}
+        for one in payload.types:
+            kinds = {inner.extensions["strawberry-definition"].metadata[KIND] for inner in one.fields.values()}
+            assert kinds <= {FieldKind.PUBLIC, FieldKind.ISSUED}
+
+
+def test_only_writes_stand_at_the_root_of_mutations():
+    writes = {
+        f"{name}.{field_name}"
+        for name, declared in SCHEMA.type_map.items()
+        if isinstance(declared, GraphQLObjectType) and not name.startswith("__")
+        for field_name, field in declared.fields.items()
+        if field.extensions["strawberry-definition"].metadata.get(KIND) == FieldKind.WRITE
+    }
+    assert writes == {f"Mutation.{name}" for name in SCHEMA.mutation_type.fields}
 
 
 def test_every_sensitive_field_is_nullable():

@@ -1,18 +1,24 @@
 """The vault: what is sealed opens only in its own cell, under its own key, and shows itself nowhere."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authz.token_keys import TokenKeys
 from vault.blind import audience_id, blind
+from vault.files import create_file, replace_file
 from vault.keyring import Keyring, KeyringError, generate, load, load_or_create
 from vault.messages import close_message, open_message
 from vault.sealing import KeyCache, SealedValueError, column_label, new_data_key, open_column, seal, unwrap
 
 KEYRING = generate()
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PERSON = UUID(int=7)
 KEY = new_data_key(KEYRING, PERSON, retention=1)
 LABEL = column_label("person", "name_sealed")
@@ -116,6 +122,57 @@ def test_a_keyring_is_made_once_and_kept_private(tmp_path):
     path = tmp_path / "keyring.json"
     assert load_or_create(path) == load_or_create(path)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_keyring_of_before_has_a_key_for_log_ins_that_is_none_of_its_others(tmp_path):
+    path = tmp_path / "keyring.json"
+    load_or_create(path)
+    stored = json.loads(path.read_text())
+    del stored["login"]
+    path.write_text(json.dumps(stored))
+    assert load(path) == load(path)
+    assert len(set(load(path).secrets())) == len(list(load(path).secrets()))
+    assert stored == json.loads(path.read_text())
+
+
+def test_of_many_that_create_a_file_at_once_the_first_counts_and_each_reads_it_whole(tmp_path):
+    def first_start(place: int) -> tuple[Keyring, str]:
+        folder = tmp_path / str(place % 10)
+        started.wait()
+        keys = TokenKeys.load_or_create(folder / "token-keys.json")
+        return load_or_create(folder / "keyring.json"), keys.signing(NOW).kid
+
+    for place in range(10):
+        (tmp_path / str(place)).mkdir()
+    started = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(first_start, sorted(range(80), key=lambda place: place % 10)))
+    for place in range(0, 80, 8):
+        assert all(one == made[place] for one in made[place : place + 8])
+    assert {path.name for path in tmp_path.rglob("*.json*")} == {"keyring.json", "token-keys.json"}
+
+
+def test_a_start_that_dies_while_it_writes_leaves_nothing_that_the_next_one_stumbles_over(tmp_path, monkeypatch):
+    def dies(_: object) -> None:
+        raise OSError
+
+    path = tmp_path / "keyring.json"
+    with monkeypatch.context() as broken:
+        broken.setattr("vault.files.os.fsync", dies)
+        with pytest.raises(OSError):  # noqa: PT011 - the one above
+            load_or_create(path)
+    assert not path.exists()
+    assert load_or_create(path) == load(path)
+
+
+def test_a_file_that_is_there_stays_and_one_that_is_replaced_is_private(tmp_path):
+    path = tmp_path / "file"
+    create_file(path, "one")
+    create_file(path, "two")
+    assert path.read_text() == "one"
+    replace_file(path, "three")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("three", 0o600)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', '{"format": 2}'])

@@ -1,0 +1,57 @@
+"""What operator commands have in common: each is called with the owner's connection and gives what it has done."""
+
+import argparse
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from vault.keyring import Keyring
+
+
+class OperatorRefusedError(Exception):
+    """Why nothing was changed, in one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a command works with."""
+
+    connection: Any
+    arguments: argparse.Namespace
+    keyring: Keyring
+    now: datetime
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command has done: as JSON, and in words. Either may hold a secret that is shown this once."""
+
+    data: Any = field(repr=False)
+    text: str = field(repr=False)
+
+
+Act = Callable[[Call], Awaitable[Done]]
+
+
+def add_command(commands: Any, name: str, act: Act, summary: str) -> Callable[..., object]:  # noqa: ANN401 - argparse's own
+    """Declare a subcommand that sets `act`; its `add_argument`."""
+    inner: argparse.ArgumentParser = commands.add_parser(name, help=summary)
+    inner.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    inner.set_defaults(act=act)
+    return inner.add_argument
+
+
+def told(row: Mapping[str, Any]) -> Done:
+    """One row as the result."""
+    return Done(dict(row), _line(row))
+
+
+def listed(rows: Sequence[Mapping[str, Any]]) -> Done:
+    """Rows as the result, a line each."""
+    return Done([dict(row) for row in rows], "\n".join(_line(row) for row in rows))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return "  ".join(f"{name}: {value}" for name, value in row.items() if value is not None)

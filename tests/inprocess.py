@@ -1,0 +1,94 @@
+"""The service in this process, over the suite's database: asked with subjects as they are, caveats and all."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app import Settings, build_service
+from authz.callers import Wanted, find_caller
+from authz.subjects import Subject
+from models.database import connect
+from models.vocabulary import Category, Purpose, Role, to_bits
+from resolvers.operations import Request, Service
+from resolvers.problems import RequestRefusedError
+
+
+@dataclass
+class InProcess:
+    """A service on one event loop, and what a test asks of it."""
+
+    runner: asyncio.Runner
+    pool: Any
+    service: Service
+
+    def subject(self, role, *, org=None, user=None, purposes, categories=None, **narrowed) -> Subject:
+        """A caller of the demo data; `narrowed` are further fields of Subject."""
+        names = set(Category) if categories is None else {Category(name) for name in categories}
+        wanted = Wanted(Role(role), [Purpose(name) for name in purposes], to_bits(names), org, user)
+        found = self.runner.run(find_caller(self.pool, wanted, keyring=self.service.keyring))
+        return replace(found, **narrowed)
+
+    def body(self, subject, document, variables=None, purpose=None, operation_name=None, *, service=None) -> dict:
+        """The response's body; of a refusal, its errors."""
+        asked = Request(document, operation_name, variables)
+        return self.runner.run(_body(service or self.service, asked, subject, purpose and Purpose(purpose)))
+
+    def bodies(self, subject, document, times) -> list[dict]:
+        """As many answers, asked for all at once."""
+
+        async def at_once():
+            asked = Request(document)
+            return await asyncio.gather(*(_body(self.service, asked, subject, None) for _ in range(times)))
+
+        return self.runner.run(at_once())
+
+
+async def _body(service, asked, subject, purpose):
+    try:
+        return (await service.answer(asked, subject, purpose)).body
+    except RequestRefusedError as refusal:
+        return {"data": None, "errors": refusal.errors}
+
+
+@contextmanager
+def in_process(server) -> Iterator[InProcess]:
+    """The service over a server's installation and database."""
+    with asyncio.Runner() as runner:
+        application = connect(server.database.application, max_size=4, shared=False)
+        pool = runner.run(application.__aenter__())
+        try:
+            yield InProcess(runner, pool, build_service(server.installation, pool, Settings()))
+        finally:
+            runner.run(application.__aexit__(None, None, None))
+
+
+def handler(asked, *caveats) -> Subject:
+    """A claims handler, who sees everything masked and some revealed."""
+    return asked.subject("claims_handler", purposes=["claim_handling"], caveats=caveats)
+
+
+def shown(body) -> Counter:
+    """Cells by effect."""
+    found = Counter()
+    for one in body["extensions"]["authorization"]["fields"]:
+        found[one["effect"]] += one["count"]
+    return found
+
+
+def effects(body) -> dict[str, set[str]]:
+    """Effects by coordinate."""
+    found = {}
+    for one in body["extensions"]["authorization"]["fields"]:
+        found.setdefault(one["coordinate"], set()).add(one["effect"])
+    return found
+
+
+def reasons(body) -> dict[str, set[str]]:
+    """Reasons by coordinate."""
+    found = {}
+    for error in body.get("errors", ()):
+        found.setdefault(error["extensions"]["coordinate"], set()).add(error["extensions"]["reason"])
+    return found
