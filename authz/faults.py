@@ -10,6 +10,14 @@ from joserfc.errors import JoseError
 
 MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 """What a library stumbles over in text that anyone can send."""
+NO_ANSWER = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""How a database that cannot be had shows itself; the third when a connection breaks in the middle of an answer."""
 _ASK_SECONDS = 5.0
 
 
@@ -23,7 +31,7 @@ async def answering() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(_ASK_SECONDS):
             yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+    except NO_ANSWER as fault:
         raise UnavailableError from fault
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 
+from authz.faults import NO_ANSWER
 from authz.tokens import LONGEST, Token
 from models.revocations import Revoked
 
@@ -99,7 +100,7 @@ class Standing:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 await self._learn()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except NO_ANSWER:
             self._failed = time.monotonic()
             await self._hang_up()
             return False
@@ -149,5 +150,5 @@ class Standing:
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            with suppress(*NO_ANSWER):
                 await connection.close(timeout=1)

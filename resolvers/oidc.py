@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
-import asyncpg
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -25,7 +24,7 @@ from starlette.routing import Route
 
 from authz.bodies import BodyTooLargeError, read_body
 from authz.compile import Snapshot
-from authz.faults import UnavailableError
+from authz.faults import NO_ANSWER, UnavailableError
 from authz.oidc.id_tokens import Disbelieved, Expected, believe, has_second_factor
 from authz.oidc.issuer import CodeRefusedError, Issuer, IssuerUnavailableError
 from authz.oidc.members import Member, Unknown, admit
@@ -250,14 +249,7 @@ class StaffLogin:
         return found if found["until"] > now.timestamp() else None
 
 
-_UNAVAILABLE = (
-    IssuerUnavailableError,
-    UnavailableError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
-    TimeoutError,
-)
+_UNAVAILABLE = (IssuerUnavailableError, UnavailableError, *NO_ANSWER)
 
 
 async def _answered(answer: Awaitable[Response]) -> Response:

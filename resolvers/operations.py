@@ -24,6 +24,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 
 from authz.caveats import RowCeiling
 from authz.compile import Snapshot
+from authz.faults import NO_ANSWER
 from authz.narrowing import bound_names, let_through, narrowing_of, row_ceiling
 from authz.subjects import Subject
 from authz.tokens import LONGEST
@@ -227,7 +228,7 @@ class _Execution:
             async with self.service.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 data, report = await self._read(connection)
                 await self._record(connection, report, heading)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+        except NO_ANSWER as fault:
             raise unavailable() from fault
         data |= core_data
         return self._answer({key: data[key] for key in self.plan.keys}, report.errors(heading), report, heading)

@@ -15,6 +15,7 @@ from typing import Any
 
 import asyncpg
 
+from authz.faults import NO_ANSWER
 from resolvers.problems import Code, RequestRefusedError, unavailable
 
 _HOUSE = Path(__file__).parent / "registered_documents"
@@ -93,7 +94,7 @@ class Registered:
         if text is None:
             try:
                 text = await self._pool.fetchval(_FIND, named)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+            except NO_ANSWER as fault:
                 raise unavailable() from fault
             if text is not None:
                 self._kept[named] = text

@@ -28,6 +28,7 @@ from graphql import (
     execute,
 )
 
+from authz.faults import NO_ANSWER
 from authz.rules import Ruleset
 from authz.subjects import Subject
 from ledger.append import Operation, append
@@ -164,7 +165,7 @@ class Writer:
                 write.connection = connection
                 data = await self._execute(told, write)
                 await append(connection, _row(told, write, ruleset, rule, heading, field))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+        except NO_ANSWER as fault:
             raise unavailable() from fault
         authorization = {
             "purpose": heading.purpose,

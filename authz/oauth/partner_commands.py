@@ -66,7 +66,7 @@ def accept_partner(parser: argparse.ArgumentParser) -> None:
     option = command("end-key", _end_key, "end a key of a client")
     option("--client", metavar="ID", required=True)
     option("--kid", required=True)
-    option("--lost", action="store_true", help="somebody else may have it: the organization's tokens end as well")
+    option("--lost", action="store_true", help="somebody else may have it: the tokens it brought end as well")
     command("withdraw", _withdraw, "end a client and its tokens")("--client", metavar="ID", required=True)
     command("list", _list, "list partners with their agreements, clients and keys")
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from authz.standing import POLL_SECONDS, Standing, StandingUnknownError, revoke
@@ -161,6 +162,30 @@ async def test_while_the_database_hangs_all_are_refused_together_and_not_one_aft
     with pytest.raises(StandingUnknownError):
         await standing.check(token())
     assert time.monotonic() - started < 0.6
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [asyncpg.InternalClientError, asyncpg.ConnectionDoesNotExistError, asyncpg.InterfaceError, OSError, TimeoutError],
+)
+async def test_however_a_connection_breaks_the_watch_goes_on(server, fault):
+    breaks = 1
+
+    async def connect():
+        nonlocal breaks
+        if breaks:
+            breaks -= 1
+            raise fault("broken")
+        return await connect_once(server.database.application)
+
+    standing = Standing(connect)
+    watch = asyncio.create_task(standing.watch())
+    await asyncio.sleep(4 * POLL_SECONDS)
+    assert not watch.done()
+    assert await standing.check(token()) is None
+    watch.cancel()
+    await asyncio.gather(watch, return_exceptions=True)
+    await standing.close()
 
 
 async def test_one_who_gives_up_does_not_end_the_question_of_the_others(server):
