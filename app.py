@@ -43,12 +43,14 @@ from resolvers.oidc import routes as oidc_routes
 from resolvers.operations import Service
 from resolvers.payloads import Accounts
 from resolvers.rates import Rates, RateSettings
+from resolvers.reading import Reader
 from resolvers.registered import Registered
+from resolvers.selection import abstract_types
 from resolvers.serving.listening import Reserved, check_public_url
 from resolvers.serving.rating import Rating
 from resolvers.serving.server import run
 from resolvers.serving.transport import Transport
-from resolvers.writes import HEAVY_AT_ONCE, Gate, Writer
+from resolvers.writes import HEAVY_AT_ONCE, Writer
 from schema import graphiql
 from schema.build import build_catalogue, build_schema
 from vault.keyring import KeyringError, load_or_create
@@ -256,16 +258,14 @@ def build_service(
     schema = build_schema()
     snapshot = default_snapshot(schema)
     keyring = load_or_create(installation.keyring_path, demo=installation.demo)
+    reader = Reader(keyring, KeyCache(keyring), DEFAULT_MASKS, settings.audience_ceiling, utc_now)
     return Service(
         schema=schema,
+        abstract=abstract_types(schema),
         snapshot=lambda: snapshot,
-        keyring=keyring,
+        reader=reader,
         pool=pool,
-        masks=DEFAULT_MASKS,
-        audience_ceiling=settings.audience_ceiling,
-        clock=utc_now,
         documents=Documents(schema),
-        keys=KeyCache(keyring),
         accounts=Accounts(
             keyring=keyring,
             sessions=Sessions(
@@ -276,7 +276,7 @@ def build_service(
             hasher=Hasher(ThreadPoolExecutor(HEAVY_AT_ONCE, "argon2")),
             patience=Patience(settings.login_failures, timedelta(minutes=settings.lock_minutes)),
         ),
-        writer=Writer(schema, pool, Gate()),
+        writer=Writer.over(schema, pool, reader, pool_size=settings.pool_size),
         registered=Registered(pool),
     )
 

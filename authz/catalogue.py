@@ -1,6 +1,6 @@
-"""The catalogue of coordinates: every schema field is public, or sensitive with a category and a data subject."""
+"""The catalogue of coordinates: a schema field is public, sensitive (category, data subject), or a write."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from authz.vocabulary import DataSubject
@@ -16,5 +16,22 @@ class Coordinate:
     of: DataSubject
 
 
-Catalogue = Mapping[str, Coordinate]
-"""The sensitive coordinates by name; a name that is not in it is public or unknown."""
+class Catalogue(dict[str, Coordinate]):
+    """The sensitive coordinates by name; and in `writes` the root fields that write, `Mutation.submitClaim`.
+
+    A name that is in neither is public or unknown.
+    """
+
+    def __init__(self, sensitive: Mapping[str, Coordinate], *, writes: Iterable[str] = ()) -> None:
+        """Never changed once made."""
+        super().__init__(sensitive)
+        self.writes = frozenset(writes)
+
+    def knows(self, name: str) -> bool:
+        """Can a rule be about this name?"""
+        return name in self or name in self.writes
+
+    def covers(self, coordinate: str, obj: str) -> bool:
+        """Is a rule's object this coordinate or its category?"""
+        found = self.get(coordinate)
+        return obj == coordinate or (found is not None and obj == found.category.value)

@@ -5,18 +5,20 @@ The tables fill as situations occur and live exactly as long as their snapshot, 
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from authz.catalogue import Catalogue, Coordinate
 from authz.enforce import Enforcer
-from authz.rules import Rule, Ruleset, RulesetError, covers
+from authz.rules import Rule, Ruleset, RulesetError
 from authz.situations import NOTHING, has_relation, holds, pair_bit
 from authz.vocabulary import ANY, MASKABLE, Action, Basis, Effect, Reason, Relation, RuleEffect
 from models.vocabulary import Category, Purpose, Role
 
 _log = logging.getLogger("needful.authz")
 _SHOWING = (Action.REVEAL, Action.MASK)
+READING = (*_SHOWING, Action.FILTER)
+WRITING = (Action.WRITE,)
 _TOLD = (Relation.SELF, Relation.GUARDIAN_OF)
 
 
@@ -45,14 +47,25 @@ class DecisionFaultError(Exception):
 
 
 class Slice:
-    """The rules of one (role, purpose), ready to answer."""
+    """The rules of one (role, purpose) on some actions, ready to answer.
 
-    def __init__(self, role: Role, purpose: Purpose, *, ruleset: Ruleset, catalogue: Catalogue) -> None:
+    Reading and writing have slices apart: a situation is computed as far as some rule of its slice can tell.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        purpose: Purpose,
+        *,
+        ruleset: Ruleset,
+        catalogue: Catalogue,
+        actions: Collection[Action] = READING,
+    ) -> None:
         """Build the slice's own small enforcer."""
         self.role = role
         self.purpose = purpose
         self._catalogue = catalogue
-        self._of_role = tuple(rule for rule in ruleset.rules if rule.role == role)
+        self._of_role = tuple(rule for rule in ruleset.rules if rule.role == role and rule.action in actions)
         self.rules = tuple(rule for rule in self._of_role if rule.purpose == purpose)
         self._enforcer = Enforcer(self.rules, catalogue=catalogue)
         self._tables: dict[str, EffectTable] = {}
@@ -113,6 +126,27 @@ class Slice:
         """May the caller look up rows by this coordinate?"""
         return self._allows(coordinate, situation, Action.FILTER)
 
+    def may_write(self, coordinate: str, situation: int) -> bool:
+        """May the caller run this write, or change this datum with one?"""
+        return self._allows(coordinate, situation, Action.WRITE)
+
+    def why_not_write(self, coordinate: str, situation: int) -> Reason:
+        """Why a write is refused: the first reason that applies."""
+        rules = tuple(self._rules_on(self.rules, coordinate, RuleEffect.ALLOW))
+        if any(holds(situation, one.relation, one.basis) for one in self._denying(coordinate)):
+            return Reason.RULE_DENIES
+        if not any(self._rules_on(self._of_role, coordinate, RuleEffect.ALLOW)):
+            return Reason.ROLE
+        if not rules:
+            return Reason.PURPOSE
+        return Reason.BASIS if self.ties(coordinate, situation) else Reason.RELATION
+
+    def ties(self, coordinate: str, situation: int) -> bool:
+        """Does some pair of the situation have a relation under which this may be written, whatever its basis?"""
+        return any(
+            has_relation(situation, one.relation) for one in self._rules_on(self.rules, coordinate, RuleEffect.ALLOW)
+        )
+
     def could_show(self, coordinate: str) -> bool:
         """Is there a rule that shows this coordinate in some situation? If not, its column is never read."""
         return any(self._showing(self.rules, coordinate))
@@ -154,15 +188,13 @@ class Slice:
         return self._rules_on(self.rules, coordinate, RuleEffect.DENY)
 
     def _rules_on(self, rules: tuple[Rule, ...], coordinate: str, effect: RuleEffect) -> Iterator[Rule]:
-        known = self._catalogue.get(coordinate)
-        if known is not None:
-            for rule in rules:
-                if (
-                    rule.effect == effect
-                    and rule.action in _SHOWING
-                    and covers(coordinate, known.category, rule.object)
-                ):
-                    yield rule
+        for rule in rules:
+            if (
+                rule.effect == effect
+                and rule.action != Action.FILTER
+                and self._catalogue.covers(coordinate, rule.object)
+            ):
+                yield rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +204,28 @@ class Snapshot:
     ruleset: Ruleset
     catalogue: Catalogue
     slices: dict[tuple[Role, Purpose], Slice]
+    writes: dict[tuple[Role, Purpose], Slice]
 
     def slice(self, role: Role, purpose: Purpose) -> Slice:
-        """The slice of a (role, purpose); one without rules denies everything."""
+        """The slice of a (role, purpose) for reading; one without rules denies everything."""
         return self.slices[role, purpose]
+
+    def writing(self, role: Role, purpose: Purpose) -> Slice:
+        """The same for writing."""
+        return self.writes[role, purpose]
 
 
 def compile_ruleset(ruleset: Ruleset, catalogue: Catalogue) -> Snapshot:
     """Compile and check a ruleset aside; the caller swaps it in by one reference. Raises RulesetError."""
-    slices = {
-        (role, purpose): Slice(role, purpose, ruleset=ruleset, catalogue=catalogue)
-        for role in Role
-        for purpose in Purpose
-    }
-    snapshot = Snapshot(ruleset=ruleset, catalogue=catalogue, slices=slices)
+    slices, writes = (
+        {
+            (role, purpose): Slice(role, purpose, ruleset=ruleset, catalogue=catalogue, actions=actions)
+            for role in Role
+            for purpose in Purpose
+        }
+        for actions in (READING, WRITING)
+    )
+    snapshot = Snapshot(ruleset=ruleset, catalogue=catalogue, slices=slices, writes=writes)
     for compiled in slices.values():
         _check_birth_date_apart_from_masked_id(compiled)
     return snapshot

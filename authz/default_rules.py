@@ -1,7 +1,7 @@
 """The default ruleset, generated from the minimum-necessary matrix and its grants: exactly that and no more.
 
-`authz/data/necessity.csv` and `grants.csv` are the source; `authz/data/rules/` holds the generated files,
-one per category and one for filters, and a test keeps them equal.
+`authz/data/necessity.csv`, `grants.csv` and `writes.csv` are the source; `authz/data/rules/` holds the generated files,
+one per category, one for filters and one for writes, and a test keeps them equal.
 """
 
 import csv
@@ -56,10 +56,11 @@ def read_necessity(path: Path = DATA / "necessity.csv") -> tuple[Necessity, ...]
 
 
 def rules_by_file() -> dict[str, list[Rule]]:
-    """The generated rules by file name: `health.csv` and so on, and `filter.csv`."""
+    """The generated rules by file name: `health.csv` and so on, `filter.csv` and `write.csv`."""
     matrix = read_necessity()
     files = {f"{category}.csv": list(_category_rules(matrix, category)) for category in Category}
     files["filter.csv"] = list(_grants(DATA / "grants.csv"))
+    files["write.csv"] = list(_writes(DATA / "writes.csv"))
     return files
 
 
@@ -92,6 +93,13 @@ def _grants(path: Path) -> Iterator[Rule]:
             *(row[name] for name in ("role", "purpose", "relation", "basis", "action", "object", "clause")),
         ]
         yield parse_rule(words, place="grants.csv")
+
+
+def _writes(path: Path) -> Iterator[Rule]:
+    for row in _rows(path):
+        for obj in row["writes"].split():
+            words = ("allow", *(row[name] for name in ("role", "purpose", "relation", "basis")), Action.WRITE, obj)
+            yield parse_rule((*words, row["clause"]), place="writes.csv")
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -41,7 +41,7 @@ class Enforcer:
 
     def allows(self, role: str, purpose: str, *, situation: int, coordinate: str, action: Action) -> bool:
         """May this role, for this purpose, in this situation, do this with this coordinate?"""
-        if self._enforcer is None or not role or not purpose or coordinate not in self._catalogue:
+        if self._enforcer is None or not role or not purpose or not self._catalogue.knows(coordinate):
             return False
         return bool(self._enforcer.enforce(role, purpose, situation, coordinate, str(action.value)))
 
@@ -51,7 +51,7 @@ class Enforcer:
         model.load_model_from_text(_MODEL)
         enforcer = casbin.Enforcer(model)
         enforcer.add_function("acts", acts)
-        enforcer.add_function("covers", self._covers)
+        enforcer.add_function("covers", self._catalogue.covers)
         enforcer.add_function("holds", holds)
         for row in rows:
             enforcer.add_policy(*row)
@@ -59,6 +59,3 @@ class Enforcer:
             message = "the rules that Casbin loaded are not the rules that were given"
             raise RulesetError(message)
         return enforcer
-
-    def _covers(self, coordinate: str, obj: str) -> bool:
-        return obj in (coordinate, self._catalogue[coordinate].category.value)

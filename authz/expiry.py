@@ -15,6 +15,7 @@ _EXPIRED = "expires_at < now() - interval '2 minutes'"
 """A token's clock may run ahead of ours by one: its counter must outlive it."""
 OVER: Mapping[str, str] = {
     "failed_login": "failed_at < now() - interval '1 day' AND (locked_until IS NULL OR locked_until < now())",
+    "idempotency_key": _EXPIRED,
     "rate_count": _EXPIRED,
     "revocation": _EXPIRED,
     # Their refresh tokens go with them.

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from authz.second_factors import SealedSecret
 from authz.sessions import Owner, end_all
+from models.formats import FormatError, mobile_number
 from models.logins import SessionEnd
 from models.vocabulary import BlindColumn, Role
 from vault.blind import blind
 from vault.keyring import Keyring
 
 LONGEST_IDENTIFIER = 64
-_MOBILE = re.compile(r"(?:\+86|0086)?(1[3-9][0-9]{9})")
 _USERNAME = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z0-9_.\u4e00-\u9fff]{3,31}")
 
 _COLUMNS = """
@@ -64,15 +64,6 @@ class Identifier:
     staff: str | None = field(default=None, repr=False)
 
 
-def mobile_number(text: str) -> str | None:
-    """The eleven digits of a Chinese mobile number, with or without +86, blanks and hyphens; else None."""
-    if len(text) > LONGEST_IDENTIFIER:
-        return None
-    plain = unicodedata.normalize("NFKC", text).replace(" ", "").replace("-", "")
-    found = _MOBILE.fullmatch(plain)
-    return found and found[1]
-
-
 def username_of(text: str) -> str | None:
     """A username as it is kept, or None: 4 to 32 letters, digits, dots and underscores, a letter first.
 
@@ -90,10 +81,11 @@ def identify(typed: str, *, staff: bool, keyring: Keyring) -> Identifier:
     if staff:
         # No username of a person holds a colon.
         return Identifier(blind(keyring, "username", f"staff:{text}").hex(), staff=text)
-    phone = mobile_number(text)
-    if phone is not None:
-        return Identifier(blind(keyring, "phone", phone).hex(), BlindColumn.LOGIN_PHONE)
-    return Identifier(blind(keyring, "username", text).hex(), BlindColumn.USERNAME)
+    try:
+        phone = mobile_number(text)
+    except FormatError:
+        return Identifier(blind(keyring, "username", text).hex(), BlindColumn.USERNAME)
+    return Identifier(blind(keyring, "phone", phone).hex(), BlindColumn.LOGIN_PHONE)
 
 
 async def find(connection: Any, identifier: Identifier) -> Login | None:  # noqa: ANN401 - asyncpg's proxy

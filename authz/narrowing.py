@@ -17,7 +17,8 @@ from authz.vocabulary import MASKABLE, Effect, Reason
 from authz.witnesses import SituationSql
 from models.vocabulary import PERSON_ROLES, Category, Purpose
 
-_STEP_UP = frozenset({Category.GOVERNMENT_ID, Category.BANK_ACCOUNT})
+STEP_UP = frozenset({Category.GOVERNMENT_ID, Category.BANK_ACCOUNT})
+"""What identifies or pays: it waits for a second factor."""
 _WHOLE_SHIFT = 64
 
 
@@ -110,7 +111,7 @@ def effects_of(compiled: Slice, coordinate: Coordinate, narrowing: Narrowing) ->
     """The effects of a coordinate by situation: what the rules say, and no more than the token allows."""
     rules = compiled.table(coordinate.name)
     most = _most_of(coordinate.category, narrowing)
-    step_up = narrowing.step_up and coordinate.category in _STEP_UP
+    step_up = narrowing.step_up and coordinate.category in STEP_UP
     compared = compares(compiled, narrowing)
     if most is Effect.REVEAL and not step_up and not compared:
         return rules
@@ -174,6 +175,8 @@ _LEFT: Mapping[str, str] = {
     "health_service": _OF_POLICY,
     "person": "id IN (SELECT id FROM party)",
     "device": _OF_PARTY,
+    "permission": _OF_PARTY,
+    "correction": _OF_PARTY,
     "consent": _OF_PARTY,
     "rights_request": _OF_PARTY,
     "disclosure_person": _OF_PARTY,

@@ -55,7 +55,7 @@ def make_ruleset(number: int, rules: Iterable[Rule], *, catalogue: Catalogue) ->
         message = "a rule stands twice"
         raise RulesetError(message)
     for rule in ordered:
-        _check_object(rule.object, catalogue)
+        _check_object(rule, catalogue)
     text = "\n".join(",".join(astuple(rule)) for rule in ordered)
     return Ruleset(number=number, rules=ordered, digest=hashlib.sha256(text.encode()).hexdigest())
 
@@ -94,12 +94,11 @@ def parse_rule(row: Sequence[str], *, place: str) -> Rule:
         raise RulesetError(message) from fault
 
 
-def covers(coordinate: str, category: str, obj: str) -> bool:
-    """Is a rule's object this coordinate or its category?"""
-    return obj in (coordinate, category)
-
-
-def _check_object(obj: str, catalogue: Catalogue) -> None:
-    if obj not in catalogue and obj not in set(Category):
-        message = f"{obj!r} is neither a category nor a sensitive coordinate"
+def _check_object(rule: Rule, catalogue: Catalogue) -> None:
+    obj = rule.object
+    if obj in catalogue.writes and rule.action != Action.WRITE:
+        message = f"{obj!r} can only be written"
+        raise RulesetError(message)
+    if not catalogue.knows(obj) and obj not in set(Category):
+        message = f"{obj!r} is neither a category, nor a sensitive coordinate, nor a write"
         raise RulesetError(message)

@@ -11,6 +11,8 @@ from models.vocabulary import Purpose, Role
 
 _APPLIED = "('SUBMITTED','UNDERWRITING','DECLINED','AWAITING_PAYMENT')"
 _ISSUED = "('IN_FORCE','GRACE','LAPSED','SURRENDERED','EXPIRED','TERMINATED')"
+_BEGUN = "starts_on IS NOT NULL"
+"""A withdrawn application is TERMINATED as well, and never began: its insurer may never have seen it (C38)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ _OF_CLAIM = frozenset({"claim"})
 _OF_BENEFICIARY = frozenset({"beneficiary"})
 
 Scope = Mapping[str, Rows]
-"""Rows by table: person, device, policy, beneficiary, claim, consent."""
+"""Rows by table: person, device, permission, correction, policy, beneficiary, claim, consent."""
 
 _NOTHING: Scope = {}
 
@@ -99,6 +101,7 @@ def _persons_own(person: str) -> Scope:
         "claim": Rows(held_or_insured),
         "consent": Rows(f"t.person_id {person}"),
         "device": Rows(f"t.person_id {person}"),
+        "correction": Rows(f"t.person_id {person}"),
     }
 
 
@@ -128,7 +131,7 @@ def _whole_brokerage() -> Scope:
         ),
         "policy": Rows("TRUE"),
         "beneficiary": Rows("TRUE"),
-        "claim": Rows("t.status <> 'DRAFT'"),
+        "claim": Rows(reported("t")),
     }
 
 
@@ -142,7 +145,7 @@ def _assigned_case(role: Role, condition: str) -> str:
 
 def _risk_verification() -> Scope:
     def claim(alias: str) -> str:
-        return f"{alias}.status <> 'DRAFT' AND {_assigned_case(Role.RISK_ANALYST, f'v.claim_id = {alias}.id')}"
+        return f"{reported(alias)} AND {_assigned_case(Role.RISK_ANALYST, f'v.claim_id = {alias}.id')}"
 
     return {
         "person": Rows(_assigned_case(Role.RISK_ANALYST, "v.person_id = t.id")),
@@ -162,7 +165,7 @@ def _officer(cases: str) -> Scope:
         "person": Rows(f"t.id IN ({cases})"),
         "policy": Rows(either, f"t.id IN ({policies})", within=_OF_CLAIM),
         "beneficiary": Rows(f"t.holder_id IN ({cases})"),
-        "claim": Rows(f"t.status <> 'DRAFT' AND {either}", f"t.status <> 'DRAFT' AND t.policy_id IN ({policies})"),
+        "claim": Rows(f"{reported('t')} AND {either}", f"{reported('t')} AND t.policy_id IN ({policies})"),
         "consent": Rows(f"t.person_id IN ({cases})"),
         "device": Rows(f"t.person_id IN ({cases})"),
     }
@@ -188,6 +191,14 @@ def approved(alias: str) -> str:
     return f"{alias}.approved_at IS NOT NULL AND {alias}.closed_at IS NULL AND {alias}.expires_at > now()"
 
 
+def reported(alias: str) -> str:
+    """SQL: was this claim ever reported? A draft is nobody's business but its drafters', withdrawn ones included (C10).
+
+    A draft that is withdrawn gets no `closed_at`: nothing was opened. Every other withdrawn claim has one.
+    """
+    return f"({alias}.status <> 'DRAFT' AND ({alias}.status <> 'WITHDRAWN' OR {alias}.closed_at IS NOT NULL))"
+
+
 def _insurer(policy: Callable[[str], str]) -> Scope:
     return {
         "person": _of_policies(policy, narrow=False),
@@ -199,16 +210,22 @@ def _insurer(policy: Callable[[str], str]) -> Scope:
     }
 
 
-def _insurer_by_status(statuses: str) -> Scope:
-    return _insurer(lambda alias: f"{alias}.insurer_id = :organization AND {alias}.status IN {statuses}")
+def _insurer_applications() -> Scope:
+    return _insurer(lambda alias: f"{alias}.insurer_id = :organization AND {alias}.status IN {_APPLIED}")
+
+
+def _insurer_issued() -> Scope:
+    return _insurer(
+        lambda alias: f"{alias}.insurer_id = :organization AND {alias}.status IN {_ISSUED} AND {alias}.{_BEGUN}"
+    )
 
 
 def _insurer_claims() -> Scope:
     def claim(alias: str) -> str:
-        return f"{alias}.insurer_id = :organization AND {alias}.status <> 'DRAFT'"
+        return f"{alias}.insurer_id = :organization AND {reported(alias)}"
 
     def policy(alias: str) -> str:
-        has_claim = f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = {alias}.id AND c.status <> 'DRAFT')"
+        has_claim = f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = {alias}.id AND {reported('c')})"
         return f"{alias}.insurer_id = :organization AND {has_claim}"
 
     return {
@@ -239,7 +256,7 @@ def _engaged(role: Role, *, cases: bool) -> Scope:
         people_in_hand = f" UNION SELECT v.person_id {in_hand}"
 
     def claim(alias: str) -> str:
-        return f"{alias}.status <> 'DRAFT' AND {alias}.id IN ({ids})"
+        return f"{reported(alias)} AND {alias}.id IN ({ids})"
 
     return {
         "person": Rows(f"t.id IN ({_parties('claim', claim)}{people_in_hand})", within=_OF_POLICY),
@@ -258,7 +275,7 @@ def _consented(purpose: Purpose) -> Scope:
 
 
 _EVERY_PURPOSE: Mapping[Role, Scope] = {
-    Role.CUSTOMER: _persons_own("= :person"),
+    Role.CUSTOMER: {**_persons_own("= :person"), "permission": Rows("t.person_id = :person")},
     Role.GUARDIAN: _persons_own("= ANY(:wards)"),
 }
 
@@ -270,10 +287,13 @@ _SCOPES: Mapping[tuple[Role, Purpose], Scope] = {
     (Role.CLAIMS_HANDLER, Purpose.CLAIM_HANDLING): _whole_brokerage(),
     (Role.RISK_ANALYST, Purpose.VERIFICATION): _risk_verification(),
     (Role.RISK_ANALYST, Purpose.SECURITY): {"person": Rows("TRUE"), "device": Rows("TRUE")},
-    (Role.PRIVACY_OFFICER, Purpose.RIGHTS_REQUEST): _officer(_requests_in_hand()),
+    (Role.PRIVACY_OFFICER, Purpose.RIGHTS_REQUEST): {
+        **_officer(_requests_in_hand()),
+        "correction": Rows(f"t.person_id IN ({_requests_in_hand()})"),
+    },
     (Role.PRIVACY_OFFICER, Purpose.REGULATORY_DISCLOSURE): _officer(_disclosures_in_hand()),
-    (Role.INSURER, Purpose.APPLICATION): _insurer_by_status(_APPLIED),
-    (Role.INSURER, Purpose.POLICY_SERVICE): _insurer_by_status(_ISSUED),
+    (Role.INSURER, Purpose.APPLICATION): _insurer_applications(),
+    (Role.INSURER, Purpose.POLICY_SERVICE): _insurer_issued(),
     (Role.INSURER, Purpose.CLAIM_HANDLING): _insurer_claims(),
     (Role.HEALTH_PROVIDER, Purpose.HEALTH_SERVICE): _health_provider(),
     (Role.LOSS_ADJUSTER, Purpose.CLAIM_HANDLING): _engaged(Role.LOSS_ADJUSTER, cases=False),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from authz.compile import Slice
-from authz.scope import approved
+from authz.scope import approved, reported
 from authz.situations import pair_bit
 from authz.subjects import active, assignee, recipient
 from authz.vocabulary import Basis, DataSubject, Relation
@@ -196,14 +196,14 @@ def _claims(asked: _Asked) -> str | None:
     opens = (Basis.CONTRACT_OPEN, _in(f"{record}.status", _OPEN_CLAIM))
     bits = _bits(asked, _record_ties(asked, record, target="claim_id"), opens)
     if asked.table == "claim":
-        return f"CASE WHEN t.status = 'DRAFT' THEN 0 ELSE {bits} END" if bits else None
+        return f"CASE WHEN {reported('t')} THEN {bits} ELSE 0 END" if bits else None
     if asked.about_user:
         return _total(
             bits,
-            f"claim c WHERE (c.holder_id = {asked.person} OR c.insured_id = {asked.person}) AND c.status <> 'DRAFT'",
+            f"claim c WHERE (c.holder_id = {asked.person} OR c.insured_id = {asked.person}) AND {reported('c')}",
         )
     policy = "t.id" if asked.table == "policy" else "t.policy_id"
-    return _total(bits, f"claim c WHERE c.policy_id = {policy} AND c.status <> 'DRAFT'")
+    return _total(bits, f"claim c WHERE c.policy_id = {policy} AND {reported('c')}")
 
 
 def _health_services(asked: _Asked) -> str | None:

@@ -1,9 +1,22 @@
 """Beneficiaries of policies, sealed under the holder's contract key (C06)."""
 
+from enum import StrEnum
+
 from tortoise import fields
 from tortoise.models import Model
 
 from models.sealed import SealedField
+
+
+class RelationToInsured(StrEnum):
+    """What somebody is to the insured, as it is stored."""
+
+    SPOUSE = "配偶"
+    CHILD = "子女"
+    PARENT = "父母"
+    SIBLING = "兄弟姐妹"
+    OTHER = "其他"
+    SELF = "本人"
 
 
 class Beneficiary(Model):

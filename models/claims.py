@@ -24,6 +24,21 @@ class ClaimStatus(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
+class ClaimItem(StrEnum):
+    """What a customer can be asked to add to a claim: names of input fields, as they are stored (C08)."""
+
+    INCIDENT_DATE = "incidentDate"
+    INCIDENT_DESCRIPTION = "incidentDescription"
+    HOSPITAL = "hospital"
+    OCCUPATION = "occupation"
+    BANK_CARD = "bankCard"
+    DIAGNOSIS = "diagnosis"
+    DIAGNOSIS_CODE = "diagnosisCode"
+    MEDICAL_RECORD = "medicalRecord"
+    EXPENSES = "expenses"
+    AMOUNT_CLAIMED = "amountClaimed"
+
+
 class Claim(Model):
     """One claim. Insurer, holder and insured repeat its policy's, and a foreign key keeps them equal."""
 
@@ -40,6 +55,7 @@ class Claim(Model):
         related_name="reported_claims",
         null=True,
     )
+    reporter_relation = fields.CharField(max_length=24, null=True)
     reporter_verified_at = fields.DatetimeField(null=True)
     payee = fields.ForeignKeyField(
         "models.Person",
@@ -54,6 +70,7 @@ class Claim(Model):
     incident_description_sealed = SealedField()
     hospital_sealed = SealedField()
     diagnosis_sealed = SealedField()
+    diagnosis_code_sealed = SealedField()
     medical_record_sealed = SealedField()
     expenses_sealed = SealedField()
     amount_claimed_sealed = SealedField()
@@ -61,6 +78,9 @@ class Claim(Model):
     bank_card_sealed = SealedField()
     reported_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
+    requested_items = fields.JSONField(null=True)
+    """What the customer is asked to add while materials are pending: names of input fields."""
+    version = fields.IntField(db_default=1)
 
     class Meta:
         table = "claim"

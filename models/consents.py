@@ -10,11 +10,15 @@ class Consent(Model):
     """One consent. No `recipient` means the brokerage itself; `categories` is a stored set (`to_bits`).
 
     `audience_id` is the only id under which a marketing recipient knows the person: a keyed hash of
-    recipient and person, so that two recipients cannot match their lists (C21, C37).
+    recipient and person, so that two recipients cannot match their lists (C21, C37). `guardian` is who
+    agreed for a person under age (C71).
     """
 
     id = fields.UUIDField(primary_key=True)
     person = fields.ForeignKeyField("models.Person", on_delete=fields.RESTRICT)
+    guardian = fields.ForeignKeyField(
+        "models.Person", on_delete=fields.RESTRICT, related_name="consents_given_for_wards", null=True
+    )
     purpose = fields.CharEnumField(Purpose, max_length=24)
     recipient = fields.ForeignKeyField("models.Organization", on_delete=fields.RESTRICT, null=True)
     categories = fields.IntField()
@@ -32,4 +36,5 @@ class Consent(Model):
             ("person_id", "id"),
             ("recipient_id", "id"),
             ("purpose", "recipient_id", "audience_id"),
+            ("guardian_id",),
         )

@@ -30,16 +30,19 @@ MODULES = (
     "models.cases",
     "models.claims",
     "models.consents",
+    "models.corrections",
     "models.demo_loads",
     "models.devices",
     "models.guardian_links",
     "models.health_services",
+    "models.idempotency",
     "models.keys",
     "models.ledger",
     "models.logins",
     "models.organizations",
     "models.partners",
     "models.people",
+    "models.permissions",
     "models.policies",
     "models.products",
     "models.registered_operations",
@@ -47,14 +50,25 @@ MODULES = (
     "models.virtual_phones",
 )
 
-APPEND_ONLY = ("ledger",)
-"""Tables whose rows the application role can add and read, and neither change nor delete (C59)."""
+APPEND_ONLY = ("correction", "correction_recipient", "ledger")
+"""Tables whose rows the application role can add and read, and neither change nor delete (C59, C64)."""
 
-READ_ONLY = ("agreement", "partner_client", "partner_key", "registered_operation", "role_mapping")
+READ_ONLY = (
+    "agreement",
+    "partner_client",
+    "partner_key",
+    "product",
+    "product_item",
+    "registered_operation",
+    "role_mapping",
+)
 """Tables that the application role can only read: who is let in, and how far, is the owner's to say (C31, C38)."""
 
 _STATEMENT_TIMEOUT = "15s"
 """No operation within the limits takes as long; one that does is a fault and must not hold a connection."""
+
+_LOCK_TIMEOUT = "5s"
+"""Nobody waits longer for another's row or idempotency key: they are told to come back."""
 
 _MIGRATIONS_TABLE = "tortoise_migrations"
 _MIGRATION_LOCK = 0x6E656564
@@ -97,6 +111,7 @@ def tortoise_config(credentials: Credentials, *, min_size: int, max_size: int) -
             "plan_cache_mode": "force_generic_plan",
             "timezone": "UTC",
             "statement_timeout": _STATEMENT_TIMEOUT,
+            "lock_timeout": _LOCK_TIMEOUT,
         },
     }
     return {
@@ -179,6 +194,8 @@ async def migrate(database: Database) -> None:
         connect(database.owner, max_size=1, shared=False),
         in_transaction(CONNECTION) as transaction,
     ):
+        # Another server's migrations may take their time.
+        await transaction.execute_script("SET LOCAL lock_timeout = 0")
         await transaction.execute_query("SELECT pg_advisory_xact_lock($1)", [_MIGRATION_LOCK])
         await _apply_migrations(transaction)
         await _admit(transaction, database.application)

@@ -1,9 +1,19 @@
 """Devices people use, for security and push (C12, C13), sealed under their device key."""
 
+from enum import StrEnum
+
 from tortoise import fields
 from tortoise.models import Model
 
 from models.sealed import SealedField
+
+
+class PushIdKind(StrEnum):
+    """What a push identifier is (C13)."""
+
+    ANDROID_ID = "ANDROID_ID"
+    IDFA = "IDFA"
+    OAID = "OAID"
 
 
 class Device(Model):
@@ -14,6 +24,7 @@ class Device(Model):
     model_sealed = SealedField()
     ip_address_sealed = SealedField()
     push_id_sealed = SealedField()
+    push_id_kind = fields.CharEnumField(PushIdKind, max_length=12, null=True)
     last_seen_at_sealed = SealedField()
 
     class Meta:

@@ -1,5 +1,6 @@
 """People: data subjects. Everything that says who they are is sealed under their account key."""
 
+from datetime import date
 from enum import StrEnum
 
 from tortoise import fields
@@ -17,11 +18,21 @@ class IdType(StrEnum):
     FOREIGNER_PERMIT = "FOREIGNER_PERMIT"
 
 
+class Gender(StrEnum):
+    """As the identity document has it."""
+
+    FEMALE = "FEMALE"
+    MALE = "MALE"
+    OTHER = "OTHER"
+
+
 class PersonSource(StrEnum):
     """How a person came to be known; demo data never mixes with any other."""
 
     DEMO = "demo"
     REGISTERED = "registered"
+    APPLICATION = "application"
+    """Named in an application, without an account of their own."""
 
 
 class Person(Model):
@@ -43,6 +54,14 @@ class Person(Model):
     region_sealed = SealedField()
     nickname_sealed = SealedField()
     tags_sealed = SealedField()
+    avatar_sealed = SealedField()
+    profile_source_sealed = SealedField()
+    version = fields.IntField(db_default=1)
 
     class Meta:
         table = "person"
+
+
+def age(born: date, on: date) -> int:
+    """Completed years of life. Who was born on 29 February is a year older on 1 March."""
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))

@@ -37,6 +37,7 @@ class Policy(Model):
     currency = fields.CharField(max_length=3)
     starts_on = fields.DateField(null=True)
     ends_on = fields.DateField(null=True)
+    version = fields.IntField(db_default=1)
     premium_sealed = SealedField()
     sum_insured_sealed = SealedField()
 

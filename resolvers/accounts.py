@@ -5,9 +5,10 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from authz.logins import mobile_number, username_of
+from authz.logins import username_of
 from authz.passwords import weakness
 from authz.sessions import Opened, Owner, Refusal
+from models.formats import FormatError, mobile_number
 from models.people import PersonSource
 from models.vocabulary import BlindColumn, Retention, Role
 from resolvers.disclosure import open_texts
@@ -71,9 +72,11 @@ def _wanted(phone: str | None, username: str | None, password: str | None) -> tu
         return _refused(ProblemCode.PHONE_REQUIRED, "An account needs a mobile phone number.", "phone")
     if not (username and username.strip()):
         return _refused(ProblemCode.USERNAME_REQUIRED, "An account needs a username.", "username")
-    digits, name = mobile_number(phone), username_of(username)
-    if digits is None:
-        return _refused(ProblemCode.PHONE_INVALID, "Give a mobile phone number of the Chinese mainland.", "phone")
+    try:
+        digits = mobile_number(phone)
+    except FormatError as expected:
+        return _refused(ProblemCode.PHONE_INVALID, str(expected), "phone")
+    name = username_of(username)
     if name is None:
         message = "A username has 4 to 32 letters, digits, dots and underscores and begins with a letter."
         return _refused(ProblemCode.USERNAME_INVALID, message, "username")

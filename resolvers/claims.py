@@ -1,5 +1,7 @@
 """How a Claim is stored."""
 
+import orjson
+
 from models.global_ids import NodeType
 from models.vocabulary import Retention
 from resolvers.nouns import Filter, Link, Noun, Order, Public, SealedColumn
@@ -22,6 +24,7 @@ CLAIM = Noun(
         "incidentDescription": SealedColumn("incident_description_sealed"),
         "hospital": SealedColumn("hospital_sealed"),
         "diagnosis": SealedColumn("diagnosis_sealed"),
+        "diagnosisCode": SealedColumn("diagnosis_code_sealed"),
         "medicalRecord": SealedColumn("medical_record_sealed"),
         "expenses": SealedColumn("expenses_sealed"),
         "amountClaimed": SealedColumn("amount_claimed_sealed"),
@@ -29,6 +32,9 @@ CLAIM = Noun(
         "bankCard": SealedColumn("bank_card_sealed"),
         "reportedAt": Public("t.reported_at", in_shanghai),
         "closedAt": Public("t.closed_at", in_shanghai),
+        "reporterRelation": Public("t.reporter_relation"),
+        "requestedItems": Public("coalesce(t.requested_items, '[]')", orjson.loads),
+        "version": Public("t.version"),
     },
     orders={
         None: Order(("t.claim_number",), ("text",)),

@@ -38,6 +38,7 @@ from resolvers.plan import (
     RootConstant,
     RootRow,
     RootViewer,
+    RootWritten,
     SensitiveCell,
     Shape,
     TotalPart,
@@ -51,7 +52,7 @@ from resolvers.statements import Listing, Reach, bind_name
 
 _NAME = re.compile("[_A-Za-z][_0-9A-Za-z]*")
 
-CORE_FIELDS = frozenset({"__schema", "__type", "currentNotice"})
+CORE_FIELDS = frozenset({"__schema", "__type", "currentNotice", "permissionCatalogue"})
 """Root fields that graphql-core runs; everything else is the plan's."""
 
 _SINGLE = {"user": "User", "policy": "Policy", "beneficiary": "Beneficiary", "claim": "Claim"}
@@ -93,6 +94,11 @@ class Compiler:
             keys=tuple(field.key for field in selected),
         )
 
+    def compile_written(self, selector: Selector, variables: Mapping[str, Any], field: Selected, noun: Noun) -> Plan:
+        """The plan that shows the row which a mutation's root field wrote."""
+        level = _Work(self, selector, variables).row(noun, field.below, field.key)
+        return Plan(roots=(RootWritten(field.key, level),), core=(), keys=(field.key,))
+
 
 class _Work:
     """One compilation."""
@@ -119,7 +125,7 @@ class _Work:
                 field.key, self._connection(field, NOUNS[_MANY[field.name]], "Query", None, field.key)
             )
         noun = self._noun_of_node(arguments) if field.name == "node" else NOUNS[_SINGLE[field.name]]
-        return RootRow(field.key, arguments, self._node_type(noun), self._row(noun, field.below, field.key))
+        return RootRow(field.key, arguments, self._node_type(noun), self.row(noun, field.below, field.key))
 
     def _noun_of_node(self, arguments: Arguments) -> Noun:
         """The noun that a `node` id names: part of the plan's key, since it decides what is selected."""
@@ -142,14 +148,14 @@ class _Work:
         for selected in self._selector.fields("Viewer", field.below):
             if selected.name == "user":
                 pattern = f"{field.key}.{selected.key}"
-                users.append((selected.key, self._row(NOUNS["User"], selected.below, pattern)))
+                users.append((selected.key, self.row(NOUNS["User"], selected.below, pattern)))
             if selected.name == "sessions":
                 asked = self._selector.fields("Session", selected.below)
                 sessions.append((selected.key, tuple((one.key, one.name) for one in asked)))
             fields.append((selected.key, selected.name))
         return RootViewer(field.key, tuple(fields), tuple(users), tuple(sessions))
 
-    def _row(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str) -> Level:
+    def row(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str) -> Level:
         build = LevelWork(noun, self._reach)
         shape = self._shape(build, noun, below, pattern)
         return Level(build.read(statements.by_id(self._reach, noun, build.columns)), shape)

@@ -27,6 +27,7 @@ CONSENT = Noun(
         "status": Public(_STATUS),
         "noticeVersion": Public("t.notice_version"),
         "noticeHash": Public("t.notice_hash"),
+        "givenByGuardian": Public("t.guardian_id IS NOT NULL"),
         "grantedAt": Public("t.granted_at", in_shanghai),
         "withdrawnAt": Public("t.withdrawn_at", in_shanghai),
         "expiresAt": Public("t.expires_at", in_shanghai),

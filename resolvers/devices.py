@@ -2,7 +2,7 @@
 
 from models.global_ids import NodeType
 from models.vocabulary import Retention
-from resolvers.nouns import Noun, Order, SealedColumn
+from resolvers.nouns import Noun, Order, Public, SealedColumn
 
 DEVICE = Noun(
     name="Device",
@@ -14,6 +14,7 @@ DEVICE = Noun(
         "model": SealedColumn("model_sealed"),
         "ipAddress": SealedColumn("ip_address_sealed"),
         "pushId": SealedColumn("push_id_sealed"),
+        "pushIdKind": Public("t.push_id_kind"),
         "lastSeenAt": SealedColumn("last_seen_at_sealed"),
     },
     orders={None: Order(("t.id",), ("uuid",))},

@@ -1,6 +1,7 @@
 """Documents: parsed, validated and measured once, then kept (bounded) by their text."""
 
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -185,8 +186,24 @@ def _refused(code: Code, problems: list[Any]) -> RequestRefusedError:
     return refusal
 
 
+# Names stand in single quotes in these messages, literals in double ones or behind one of these words.
+_LITERALS = (
+    re.compile(r"(Value cannot represent an? \w+: ).*", re.DOTALL),
+    re.compile(r'()"(?:[^"\\]|\\.)*"'),
+    re.compile(r"(found:? )(?!…)[^;]*?(?=;|\.?$)", re.DOTALL),
+    re.compile(r"(value: )(?!…).*?(?=\. Did you|\.?$)", re.DOTALL),
+)
+
+
+def _without_literals(message: str) -> str:
+    """A message about a document; a literal is the caller's own data as a variable is: it may be somebody's phone."""
+    for literal in _LITERALS:
+        message = literal.sub(r"\1…", message)
+    return message
+
+
 def _formatted(problem: GraphQLError, code: Code) -> dict[str, Any]:
-    message = problem.message
+    message = _without_literals(problem.message)
     if len(message) > _LONGEST_MESSAGE:
         message = f"{message[:_LONGEST_MESSAGE]}…"
     formatted: dict[str, Any] = {"message": message}

@@ -18,11 +18,12 @@ from authz.subjects import ANONYMOUS, Subject
 from models.vocabulary import Purpose
 from resolvers.authentication import Authentication
 from resolvers.limits import MAX_BODY
-from resolvers.operations import Answer, Request, Service
+from resolvers.operations import Request, Service
+from resolvers.payloads import Attempt
 from resolvers.problems import NO_NUL, Code, RequestRefusedError, bad_input, purpose_names
 from resolvers.rates import Rates
 from resolvers.registered import hash_named, hash_of
-from resolvers.writes import Attempt
+from resolvers.report import Answer
 
 _log = logging.getLogger("needful.http")
 
@@ -31,7 +32,9 @@ GRAPHQL = "application/graphql-response+json"
 MODE = "x-authorization-mode"
 AT_LEAST = "x-ruleset-at-least"
 _LONGEST_NUMBER = 18
-_ONCE = ("authorization", "x-purpose", MODE, AT_LEAST, "content-type")
+ONCE = "idempotency-key"
+_LONGEST_KEY = 255
+_SINGLE = ("authorization", "x-purpose", MODE, AT_LEAST, ONCE, "content-type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,9 @@ class Endpoint:
         self._check_ruleset(http.headers.get(AT_LEAST))
         given = await self._with_document(http, await self._given(http, body, known), known)
         attempt = partial(self.rates.log_in, http.scope)
-        request = _request(given, strict=_strict(http), read_only=http.method == "GET", attempt=attempt)
+        request = _request(
+            given, strict=_strict(http), read_only=http.method == "GET", attempt=attempt, idempotency_key=_key(http)
+        )
         return await self.service.answer(request, subject, purpose)
 
     async def _subject(self, http: HttpRequest) -> Subject:
@@ -117,6 +122,9 @@ class Endpoint:
         if query is not None and not (isinstance(query, str) and hash_of(query) == named):
             raise _bad_request("The query is not the document of that hash. Send one of the two.")
         text = await self.service.registered.find(named)
+        if text is None and query is not None and known:
+            # A client that sends text and hash, as those do that persist queries on the fly, sent all there is to send.
+            return given
         if text is None:
             message = "No operation of that hash is registered. Send the document itself, with a token."
             raise RequestRefusedError(Code.OPERATION_NOT_REGISTERED, message)
@@ -146,7 +154,7 @@ def _json(body: Mapping[str, Any], status: int, media: str, *, headers: Mapping[
 
 def _check_headers(http: HttpRequest) -> None:
     """Raises BAD_REQUEST for a header of ours that stands twice: what is before us may have read the other one."""
-    for name in _ONCE:
+    for name in _SINGLE:
         if len(http.headers.getlist(name)) > 1:
             raise _bad_request(f"The header {name!r} stands twice.")
     if http.headers.get("content-encoding", "identity").lower() != "identity":
@@ -223,7 +231,20 @@ def _strict(http: HttpRequest) -> bool:
     return True
 
 
-def _request(given: Mapping[str, Any], *, strict: bool, read_only: bool, attempt: Attempt) -> Request:
+def _key(http: HttpRequest) -> str | None:
+    """The client's idempotency key. Raises BAD_USER_INPUT for one that cannot be."""
+    key = http.headers.get(ONCE)
+    if key is None:
+        return None
+    key = key.strip()
+    if not (key.isascii() and key.isprintable() and 0 < len(key) <= _LONGEST_KEY):
+        raise bad_input(ONCE, f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
+    return key
+
+
+def _request(
+    given: Mapping[str, Any], *, strict: bool, read_only: bool, attempt: Attempt, idempotency_key: str | None
+) -> Request:
     query, name = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
     if not isinstance(query, str):
@@ -235,7 +256,7 @@ def _request(given: Mapping[str, Any], *, strict: bool, read_only: bool, attempt
     if extensions is not None and not isinstance(extensions, dict):
         raise _bad_request("The member 'extensions' must be an object or null.")
     _check_text(variables or {})
-    return Request(query, name or None, variables, strict=strict, read_only=read_only, attempt=attempt)
+    return Request(query, name or None, variables, strict, read_only, attempt, idempotency_key)
 
 
 def _check_text(variables: Mapping[str, Any]) -> None:

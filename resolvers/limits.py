@@ -24,6 +24,7 @@ from resolvers.plan import (
     RootConnection,
     RootRow,
     RootViewer,
+    RootWritten,
     Shape,
     View,
 )
@@ -154,7 +155,7 @@ def check_cost(plan: Plan, variables: Mapping[str, Any]) -> None:
     """Refuse a plan that could read too many cells."""
     cost = 0
     for root in plan.roots:
-        if isinstance(root, RootRow):
+        if isinstance(root, RootRow | RootWritten):
             cost += _shape(root.level.shape, 1, variables)
         elif isinstance(root, RootConnection):
             cost += _connection(root.connection, 1, variables)

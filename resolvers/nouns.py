@@ -68,11 +68,22 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class BlindFilter:
-    """A filter by a sensitive coordinate, through the blind index; it needs the `filter` action."""
+    """A filter by a sensitive coordinate, through the blind index; it needs the `filter` action.
+
+    `canonical` gives the form in which such values are stored, or raises ValueError for what is none.
+    """
 
     coordinate: str
     column: int
     key: str
+    canonical: Callable[[str], str] | None = None
+
+    def stored(self, value: str) -> str:
+        """A value as it would be stored; what cannot be one is looked for as it is, and not found."""
+        try:
+            return value if self.canonical is None else self.canonical(value)
+        except ValueError:
+            return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -11,10 +11,7 @@ from uuid import uuid4
 import asyncpg
 from graphql import (
     DocumentNode,
-    FieldNode,
-    GraphQLError,
     GraphQLSchema,
-    NameNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -22,43 +19,32 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from authz.caveats import RowCeiling
 from authz.compile import Snapshot
 from authz.faults import NO_ANSWER
-from authz.narrowing import bound_names, let_through, narrowing_of, row_ceiling
+from authz.narrowing import narrowing_of
 from authz.subjects import Subject
-from authz.tokens import LONGEST
 from ledger.append import Operation, append
 from models.global_ids import from_global
-from models.vocabulary import Purpose, Role
+from models.vocabulary import Purpose
 from resolvers.compiler import Compiler
 from resolvers.documents import MAX_ERRORS, Document, Documents
 from resolvers.limits import check_cost
-from resolvers.masks import Masks
-from resolvers.payloads import Accounts, Write
+from resolvers.payloads import Accounts, Attempt, Write
 from resolvers.plan import Plan
 from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names, unavailable
+from resolvers.reading import Reader
 from resolvers.registered import Registered
-from resolvers.report import Heading, Report, make_report
-from resolvers.run import Run, run_plan
-from resolvers.selection import Selected, Selector
-from resolvers.times import SHANGHAI
-from resolvers.wards import wards_of
-from resolvers.writes import ACQUIRE_SECONDS, LONGEST_NAME, Attempt, Told, Writer
+from resolvers.registry import NOUNS
+from resolvers.report import Answer, Heading, Report, make_report
+from resolvers.run import run_plan
+from resolvers.selection import AbstractTypes, Selected, Selector, as_field
+from resolvers.variables import variables_refused
+from resolvers.writes import ACQUIRE_SECONDS, LONGEST_NAME, Told, Writer, own_purpose, rule_of
+from resolvers.writing.once import once_of
+from resolvers.writing.shown import payload_of, without_written
 from vault.keyring import Keyring
-from vault.sealing import KeyCache
 
 _PLANS = 1_000
-
-_COUNT_PEOPLE = """
-INSERT INTO audience_use (recipient, day, shown) VALUES ($1, $2, $3)
-ON CONFLICT (recipient, day) DO UPDATE SET shown = audience_use.shown + excluded.shown RETURNING shown
-"""
-# What was refused counts on too, and must not run over the counter's end.
-_COUNT_ROWS = """
-INSERT INTO token_use (token_id, shown, expires_at) VALUES ($1, $2, $3) ON CONFLICT (token_id) DO UPDATE
-SET shown = least(token_use.shown::bigint + excluded.shown, 2147483647) RETURNING shown
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +58,7 @@ class Request:
     read_only: bool = False
     """GET: nothing but queries."""
     attempt: Attempt | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response body and its status under `application/graphql-response+json`."""
-
-    body: dict[str, Any]
-    status: int = 200
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +66,25 @@ class Service:
     """Everything that answers requests: one schema, the current snapshot, the keys, the pool."""
 
     schema: GraphQLSchema
+    abstract: AbstractTypes
     snapshot: Callable[[], Snapshot]
-    keyring: Keyring
+    reader: Reader
     pool: "asyncpg.Pool[asyncpg.Record]"
-    masks: Masks
-    audience_ceiling: int
-    clock: Callable[[], datetime]
     documents: Documents
-    keys: KeyCache
     accounts: Accounts
     writer: Writer
     registered: Registered
     plans: "OrderedDict[Any, Plan]" = field(default_factory=OrderedDict)
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The moment it is."""
+        return self.reader.clock
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys."""
+        return self.reader.keyring
 
     async def answer(self, request: Request, subject: Subject, purpose: Purpose | None) -> Answer:
         """Answer a request. Raises RequestRefusedError for everything that is refused as a whole."""
@@ -106,8 +92,8 @@ class Service:
         operation = document.operation(request.operation_name)
         coerced = self._variables(operation, request.variables or {})
         if operation.operation is OperationType.MUTATION:
-            return await self._write(document, operation, request, subject, purpose)
-        selector = Selector(operation, document.fragments, variables=coerced)
+            return await self._write(document, operation, coerced, request, subject, purpose)
+        selector = Selector(operation, document.fragments, variables=coerced, abstract=self.abstract)
         selected = selector.root()
         if all(one.name.startswith("__") for one in selected):
             return Answer({"data": self.core(document, operation, selected, request)})
@@ -116,30 +102,61 @@ class Service:
         snapshot = self.snapshot()
         narrowing = narrowing_of(subject, chosen, now=self.clock())
         compiler = Compiler(self.schema, snapshot, subject.role, chosen, subject.categories, narrowing)
-        plan = self._plan(document, operation, selector, variables, compiler)
+        plan = self._plan(document, operation, variables, compiler, partial(compiler.compile, selector, variables))
         check_cost(plan, variables)
         return await _Execution(self, request, document, operation, variables, subject, chosen, snapshot, plan).run()
 
-    async def _write(
+    async def _write(  # noqa: PLR0913 - what a mutation depends on
         self,
         document: Document,
         operation: OperationDefinitionNode,
+        coerced: VariableValues,
         request: Request,
         subject: Subject,
-        purpose: Purpose | None,
+        named: Purpose | None,
     ) -> Answer:
-        """A mutation. Its payload holds nothing sensitive, so strict mode changes nothing about it."""
+        """A mutation. What shows its outcome is planned before anything is written."""
+        selector = Selector(operation, document.fragments, variables=coerced, abstract=self.abstract)
+        (field,) = selector.fields("Mutation", (operation.selection_set,))
+        rule = rule_of(self.schema, field.name)
+        purpose = own_purpose(named, rule, subject) or choose_purpose(subject, named)
+        snapshot = self.snapshot()
+        payload = payload_of(self.schema, field.name)
+        plan = None
+        if payload.noun is not None:
+            narrowing = narrowing_of(subject, purpose, now=self.clock())
+            compiler = Compiler(self.schema, snapshot, subject.role, purpose, subject.categories, narrowing)
+            compiled = partial(compiler.compile_written, selector, coerced.coerced, field, NOUNS[payload.noun])
+            plan = self._plan(document, operation, coerced.coerced, compiler, compiled)
+            check_cost(plan, coerced.coerced)
         told = Told(
-            operation, document.fragments, request.variables or {}, document.shape_hash, purpose, request.attempt
+            name=field.name,
+            key=field.key,
+            rule=rule,
+            purpose=purpose,
+            document=without_written(document, operation, selector, field, payload),
+            plan=plan,
+            given=request.variables or {},
+            variables=coerced.coerced,
+            operation_name=operation.name.value[:LONGEST_NAME] if operation.name else None,
+            shape_hash=document.shape_hash,
+            strict=request.strict,
         )
-        write = Write(None, subject, self.clock(), self.accounts, self.keys)
-        return Answer(await self.writer.run(told, write, self.snapshot().ruleset))
+        write = Write(
+            None, field.name, subject, purpose, self.clock(), snapshot, self.accounts, self.reader, request.attempt
+        )
+        if request.idempotency_key is not None:
+            # Strictness is not among it: whoever asks again in the other mode asks for the same write.
+            chosen = operation.name.value if operation.name else None
+            asked = (document.text_hash, chosen, subject.role.value, purpose.value, told.given)
+            write.once = once_of(self.keyring, request.idempotency_key, request=asked)
+        return await self.writer.run(told, write)
 
     def _variables(self, operation: OperationDefinitionNode, given: Mapping[str, Any]) -> VariableValues:
         definitions = operation.variable_definitions or ()
         found = get_variable_values(self.schema, definitions, dict(given), max_errors=MAX_ERRORS)
         if isinstance(found, list):
-            raise _variables_refused(found)
+            raise variables_refused(self.schema, definitions, given, most=MAX_ERRORS)
         return found
 
     def core(
@@ -150,7 +167,7 @@ class Service:
         request: Request,
     ) -> dict[str, Any]:
         """Root fields that hold no personal data, by graphql-core."""
-        fields = [_as_field(one) for one in selected]
+        fields = [as_field(one) for one in selected]
         reduced = OperationDefinitionNode(
             operation=OperationType.QUERY,
             name=operation.name,
@@ -170,16 +187,16 @@ class Service:
         self,
         document: Document,
         operation: OperationDefinitionNode,
-        selector: Selector,
         variables: Mapping[str, Any],
         compiler: Compiler,
+        compiled: Callable[[], Plan],
     ) -> Plan:
         name = operation.name.value if operation.name else None
         shape = tuple((key, _shape(value)) for key, value in variables.items())
         place = (document.text_hash, name, shape, compiler.place)
         plan = self.plans.get(place)
         if plan is None:
-            plan = self.plans[place] = compiler.compile(selector, variables)
+            plan = self.plans[place] = compiled()
             if len(self.plans) > _PLANS:
                 self.plans.popitem(last=False)
         else:
@@ -239,50 +256,11 @@ class _Execution:
         return self.service.core(self.document, self.operation, self.plan.core, self.request)
 
     async def _read(self, connection: Any) -> tuple[dict[str, Any], Report]:  # noqa: ANN401 - asyncpg's proxy
-        service, subject = self.service, self.subject
-        caller: dict[str, Any] = {
-            "person": subject.person,
-            "account": subject.account,
-            "organization": subject.organization,
-            **bound_names(subject),
-        }
-        ceiling = row_ceiling(subject)
-        if subject.role == Role.GUARDIAN and subject.person:
-            now = service.clock()
-            caller["wards"] = await wards_of(connection, subject.person, keys=service.keys, now=now)
-        run = Run(
-            fetch=connection.fetch,
-            subject=subject,
-            purpose=self.purpose,
-            ruleset=self.snapshot.ruleset.number,
-            caller=caller,
-            variables=self.variables,
-            keyring=service.keyring,
-            keys=service.keys,
-            masks=service.masks,
-            now=service.clock(),
-            count_people=lambda count: self._count_people(connection, count),
-            count_rows=partial(self._count_rows, connection, ceiling) if ceiling else None,
+        run = await self.service.reader.run(
+            connection, self.subject, self.purpose, ruleset=self.snapshot.ruleset.number, variables=self.variables
         )
         data = await run_plan(self.plan, run)
         return data, make_report(run.tallies)
-
-    async def _count_rows(self, connection: Any, ceiling: RowCeiling, count: int) -> int:  # noqa: ANN401 - asyncpg's proxy
-        """How many of `count` rows about to be shown stay under the ceiling of the token's whole life."""
-        expires = self.service.clock() + LONGEST
-        shown = await connection.fetchval(_COUNT_ROWS, self.subject.token_id, count, expires)
-        return let_through(ceiling, shown=shown, count=count)
-
-    async def _count_people(self, connection: Any, count: int) -> None:  # noqa: ANN401 - asyncpg's proxy
-        """A marketing recipient sees so many people a day and no more (C21: no enumeration)."""
-        now = self.service.clock().astimezone(SHANGHAI)
-        recipient = str(self.subject.organization or "brokerage")
-        shown = await connection.fetchval(_COUNT_PEOPLE, recipient, now.date(), count)
-        if shown > self.service.audience_ceiling:
-            tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-            message = "Today's ceiling of people shown for marketing is reached. Come back tomorrow."
-            wait = str(int((tomorrow - now).total_seconds()) + 1)
-            raise RequestRefusedError(Code.RATE_LIMITED, message, headers={"Retry-After": wait})
 
     async def _record(self, connection: Any, report: Report, heading: Heading) -> None:  # noqa: ANN401 - asyncpg's proxy
         ruleset = self.snapshot.ruleset
@@ -311,30 +289,3 @@ class _Execution:
         if errors:
             body["errors"] = errors
         return Answer({**body, "extensions": extensions})
-
-
-def _as_field(selected: Selected) -> FieldNode:
-    node = selected.node
-    selections = tuple(one for below in selected.below for one in below.selections)
-    return FieldNode(
-        alias=NameNode(value=selected.key),
-        name=node.name,
-        arguments=node.arguments,
-        directives=(),
-        selection_set=SelectionSetNode(selections=selections) if selections else None,
-    )
-
-
-def _variables_refused(problems: list[GraphQLError]) -> RequestRefusedError:
-    """Variable values are the caller's own data: name the variable, never its value."""
-    refusal = RequestRefusedError(Code.BAD_USER_INPUT, "")
-    refusal.errors = [_variable_error(problem) for problem in problems[:MAX_ERRORS]]
-    return refusal
-
-
-def _variable_error(problem: GraphQLError) -> dict[str, Any]:
-    name = problem.nodes[0].variable.name.value if problem.nodes else ""  # type: ignore[attr-defined]
-    return {
-        "message": f"The variable ${name} is missing or is no value of its type.",
-        "extensions": {"code": Code.BAD_USER_INPUT.name, "argument": name},
-    }

@@ -1,15 +1,22 @@
 """What a write works with and what it may answer: its result, or a problem that the client can act on."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from authz.attempts import Patience
+from authz.compile import Snapshot
 from authz.passwords import Hasher
+from authz.rules import Ruleset
 from authz.sessions import Sessions
 from authz.subjects import Subject
+from authz.vocabulary import Reason
+from models.vocabulary import Purpose
+from resolvers.reading import Reader
+from resolvers.times import SHANGHAI
 from vault.keyring import Keyring
 from vault.sealing import KeyCache
 
@@ -37,6 +44,46 @@ class ProblemCode(StrEnum):
     SESSION_ENDED = "SESSION_ENDED"
     SESSION_REQUIRED = "SESSION_REQUIRED"
     SESSION_UNKNOWN = "SESSION_UNKNOWN"
+    WRITE_DENIED = "WRITE_DENIED"
+    NOT_FOUND = "NOT_FOUND"
+    WRONG_STATUS = "WRONG_STATUS"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    ITEM_MISSING = "ITEM_MISSING"
+    ITEM_NOT_DECLARED = "ITEM_NOT_DECLARED"
+    ITEM_INVALID = "ITEM_INVALID"
+    ITEM_ON_RECORD = "ITEM_ON_RECORD"
+    NEVER_COLLECTED = "NEVER_COLLECTED"
+    NOTHING_GIVEN = "NOTHING_GIVEN"
+    MINOR_NEEDS_GUARDIAN = "MINOR_NEEDS_GUARDIAN"
+    AGE_UNKNOWN = "AGE_UNKNOWN"
+    REPORTER_IS_INSURED = "REPORTER_IS_INSURED"
+    SHARES_NOT_WHOLE = "SHARES_NOT_WHOLE"
+    PERMISSION_REQUIRED = "PERMISSION_REQUIRED"
+    DRAFT_CEILING = "DRAFT_CEILING"
+    DEVICE_CEILING = "DEVICE_CEILING"
+    PRODUCT_UNKNOWN = "PRODUCT_UNKNOWN"
+    AGENT_UNKNOWN = "AGENT_UNKNOWN"
+    ASSIGNEE_UNKNOWN = "ASSIGNEE_UNKNOWN"
+    CLAIM_IS_HANDLED = "CLAIM_IS_HANDLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One data item that is missing, or that must not be given: its path in the input, and the clause about it."""
+
+    field: str
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a row stands whose status or version does not fit a write."""
+
+    status: str | None
+    version: int
+    allowed: tuple[str, ...] = ()
+    """The statuses in which the write can be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +97,26 @@ class Problem:
     consequence: str | None = None
     retry_after: int | None = None
     """Seconds until it makes sense to try again."""
+    reason: Reason | None = None
+    """Why the rules refuse it."""
+    items: tuple[Item, ...] = ()
+    standing: Standing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The row that a write made or changed, by the name of its noun."""
+
+    noun: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A client's idempotency key, and the request it came with, both as keyed hashes."""
+
+    key_digest: bytes
+    request_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +129,49 @@ class Accounts:
     patience: Patience
 
 
+Attempt = Callable[[], Awaitable[None]]
+"""Counts an attempt by the address it comes from, whoever is said to ask. Raises RATE_LIMITED."""
+
+
 @dataclass(slots=True)
 class Write:
     """One mutation as it runs: its transaction's connection, the caller, the moment; and what came of it."""
 
     connection: Any
+    name: str
     subject: Subject
+    purpose: Purpose
     now: datetime
+    snapshot: Snapshot
     accounts: Accounts
-    keys: KeyCache
-    refused: ProblemCode | None = None
+    reader: Reader
+    attempt: Attempt | None = None
+    """Counts an attempt to learn something: whether a phone has an account, whether somebody works here."""
+    once: Once | None = None
+    refused: str | None = None
+    """The code of what came instead, for the ledger."""
+    repeated: bool = False
+    """Was it done before, under the same idempotency key?"""
+    written: Written | None = None
     actor: UUID | None = None
     """The account or member of staff that it turned out to be, for the ledger."""
+
+    async def count_attempt(self) -> None:
+        """Count one. Raises RATE_LIMITED."""
+        if self.attempt is not None:
+            await self.attempt()
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The rules in force, the same from start to end."""
+        return self.snapshot.ruleset
+
+    @property
+    def keys(self) -> KeyCache:
+        """Data keys, unwrapped."""
+        return self.reader.keys
+
+    @property
+    def today(self) -> date:
+        """The day it is where the brokerage is."""
+        return self.now.astimezone(SHANGHAI).date()

@@ -236,7 +236,15 @@ class RootConstant:
     value: Any
 
 
-Root = RootRow | RootConnection | RootViewer | RootConstant
+@dataclass(frozen=True, slots=True)
+class RootWritten:
+    """The root field of a mutation: the row that it wrote."""
+
+    key: str
+    level: Level
+
+
+Root = RootRow | RootConnection | RootViewer | RootConstant | RootWritten
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ POLICY = Noun(
         "currency": Public("t.currency"),
         "startsOn": Public("t.starts_on"),
         "endsOn": Public("t.ends_on"),
+        "version": Public("t.version"),
         "policyholder": Link("User", "t.holder_id"),
         "insured": Link("User", "t.insured_id"),
         "beneficiaries": Children("Beneficiary", ("policy_id",), paged=False),

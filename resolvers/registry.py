@@ -5,12 +5,25 @@ from collections.abc import Mapping
 from resolvers.beneficiaries import BENEFICIARY
 from resolvers.claims import CLAIM
 from resolvers.consents import CONSENT
+from resolvers.corrections import CORRECTION
 from resolvers.devices import DEVICE
 from resolvers.nouns import Noun
+from resolvers.permissions import PERMISSION
 from resolvers.policies import POLICY
-from resolvers.products import ORGANIZATION, PRODUCT
+from resolvers.products import ORGANIZATION, PRODUCT, PRODUCT_ITEM
 from resolvers.users import USER
 
-NOUNS: Mapping[str, Noun] = {
-    noun.name: noun for noun in (USER, DEVICE, POLICY, BENEFICIARY, CLAIM, CONSENT, PRODUCT, ORGANIZATION)
-}
+_ALL = (
+    USER,
+    DEVICE,
+    PERMISSION,
+    CORRECTION,
+    POLICY,
+    BENEFICIARY,
+    CLAIM,
+    CONSENT,
+    PRODUCT,
+    PRODUCT_ITEM,
+    ORGANIZATION,
+)
+NOUNS: Mapping[str, Noun] = {noun.name: noun for noun in _ALL}

@@ -10,6 +10,8 @@ from ledger.append import Entry
 from resolvers.disclosure import LIMITED, Tally
 from resolvers.rows import Path
 
+LONGEST_PATTERN = 400
+"""Characters of a path pattern in the ledger: aliases are the client's own words."""
 _REMEDIES = {
     Reason.UNAVAILABLE: "Try again later; if it goes on, quote the decision id to the operator.",
     Reason.LIMIT: "A ceiling of the token is reached. Ask for less, or with a new token.",
@@ -21,6 +23,14 @@ _REMEDIES = {
     Reason.RELATION: "Shown only where an open contract, assignment, case or consent ties you to this person.",
     Reason.BASIS: "Shown only while its basis is open: a running contract, a consent, a request.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response body and its status under `application/graphql-response+json`."""
+
+    body: dict[str, Any]
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +83,19 @@ class Report:
     def entries(self) -> list[Entry]:
         """The ledger's entries."""
         denied: list[Entry] = [
-            (one.tally.cell.coordinate.name, one.tally.cell.pattern, "DENY", one.reason.value, one.count)
+            (one.tally.cell.coordinate.name, _kept(one.tally.cell.pattern), "DENY", one.reason.value, one.count)
             for one in self.denials
         ]
         shown: list[Entry] = [
-            (tally.cell.coordinate.name, tally.cell.pattern, effect.name, None, count)
+            (tally.cell.coordinate.name, _kept(tally.cell.pattern), effect.name, None, count)
             for tally, effect, count in self.shown
             if effect is not Effect.DENY
         ]
         return shown + denied
+
+
+def _kept(pattern: str) -> str:
+    return pattern[:LONGEST_PATTERN]
 
 
 def make_report(tallies: Sequence[Tally]) -> Report:

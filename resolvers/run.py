@@ -32,6 +32,7 @@ from resolvers.plan import (
     RootConstant,
     RootRow,
     RootViewer,
+    RootWritten,
     SensitiveCell,
     Shape,
     TotalPart,
@@ -87,6 +88,15 @@ async def run_plan(plan: Plan, run: Run) -> dict[str, Any]:
     return {root.key: await _root(root, run) for root in plan.roots}
 
 
+async def run_written(plan: Plan, run: Run, row: Any) -> Any:  # noqa: ANN401 - an id, any JSON
+    """The row that a mutation wrote, as its payload; None where it does not exist for the caller (any more)."""
+    (root,) = plan.roots
+    if not isinstance(root, RootWritten):
+        message = "a plan that shows nothing written"
+        raise TypeError(message)
+    return await _one(root.level.read, root.level.shape, run, row=row, path=(root.key,))
+
+
 async def _root(root: Root, run: Run) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(root, RootConstant):
         return root.value
@@ -94,6 +104,9 @@ async def _root(root: Root, run: Run) -> Any:  # noqa: ANN401 - any JSON
         return await _viewer(root, run)
     if isinstance(root, RootConnection):
         return await _root_connection(root, run)
+    if isinstance(root, RootWritten):
+        message = "what a mutation wrote is shown by run_written"
+        raise TypeError(message)
     return await _root_row(root, run)
 
 
@@ -390,7 +403,7 @@ class _Page:
             if isinstance(stored, BlindFilter):
                 if len(value) > LONGEST_LOOKUP:
                     raise bad_input(name, f"The argument {name!r} is longer than any such value.")
-                value = blind(self._run.keyring, stored.key, value)
+                value = blind(self._run.keyring, stored.key, stored.stored(value))
             elif convert is not None:
                 value = convert(value)
             filters[bind_name(name)] = value

@@ -9,8 +9,12 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     GraphQLIncludeDirective,
+    GraphQLInterfaceType,
+    GraphQLSchema,
     GraphQLSkipDirective,
+    GraphQLUnionType,
     InlineFragmentNode,
+    NameNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
@@ -20,7 +24,9 @@ from graphql.execution.values import VariableValues, get_directive_values
 from resolvers.problems import bad_input, over_limit
 
 MAX_FIELDS = 1_000
-INTERFACES = {"Node": frozenset({"User", "Device", "Policy", "Beneficiary", "Claim", "Consent"})}
+
+AbstractTypes = Mapping[str, frozenset[str]]
+"""By the name of an interface or a union, the object types it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,10 @@ class Selector:
         fragments: Mapping[str, FragmentDefinitionNode],
         *,
         variables: VariableValues,
+        abstract: AbstractTypes,
     ) -> None:
         """Only the variables of `@skip` and `@include` are looked at here."""
+        self._abstract = abstract
         self.operation = operation
         self._fragments = fragments
         self._variables = variables
@@ -84,11 +92,11 @@ class Selector:
                 yield node
             elif isinstance(node, InlineFragmentNode):
                 condition = node.type_condition.name.value if node.type_condition else type_name
-                if _applies(condition, type_name):
+                if self._applies(condition, type_name):
                     yield from self._flatten(node.selection_set.selections, type_name, spread)
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
                 fragment = self._fragments[node.name.value]
-                if _applies(fragment.type_condition.name.value, type_name):
+                if self._applies(fragment.type_condition.name.value, type_name):
                     inner = spread | {node.name.value}
                     yield from self._flatten(fragment.selection_set.selections, type_name, inner)
 
@@ -110,6 +118,27 @@ class Selector:
             return False
         return not (include and include["if"] is False)
 
+    def _applies(self, condition: str, type_name: str) -> bool:
+        return condition == type_name or type_name in self._abstract.get(condition, ())
 
-def _applies(condition: str, type_name: str) -> bool:
-    return condition == type_name or type_name in INTERFACES.get(condition, ())
+
+def abstract_types(schema: GraphQLSchema) -> AbstractTypes:
+    """The interfaces and unions of a schema."""
+    return {
+        name: frozenset(one.name for one in schema.get_possible_types(declared))
+        for name, declared in schema.type_map.items()
+        if isinstance(declared, GraphQLInterfaceType | GraphQLUnionType)
+    }
+
+
+def as_field(selected: Selected) -> FieldNode:
+    """The field as one node, for graphql-core."""
+    node = selected.node
+    selections = tuple(one for below in selected.below for one in below.selections)
+    return FieldNode(
+        alias=NameNode(value=selected.key),
+        name=node.name,
+        arguments=node.arguments,
+        directives=(),
+        selection_set=SelectionSetNode(selections=selections) if selections else None,
+    )

@@ -2,6 +2,7 @@
 
 import orjson
 
+from models.formats import phone_number
 from models.global_ids import NodeType
 from models.vocabulary import BlindColumn, Retention
 from resolvers.nouns import BlindFilter, Children, Noun, Order, Public, SealedColumn
@@ -38,7 +39,12 @@ USER = Noun(
         "healthDeclaration": SealedColumn("health_declaration_sealed"),
         "region": SealedColumn("region_sealed"),
         "nickname": SealedColumn("nickname_sealed"),
+        "avatar": SealedColumn("avatar_sealed"),
+        "profileSource": SealedColumn("profile_source_sealed"),
         "tags": SealedColumn("tags_sealed", convert=orjson.loads),
+        "version": Public("CASE WHEN t.id = :person OR t.id = ANY(:wards::uuid[]) THEN t.version END"),
+        "permissions": Children("Permission", ("person_id",), paged=False),
+        "corrections": Children("Correction", ("person_id",), paged=False),
         "devices": Children("Device", ("person_id",)),
         "policies": Children("Policy", ("holder_id", "insured_id")),
         "claims": Children("Claim", ("holder_id", "insured_id")),
@@ -46,7 +52,7 @@ USER = Noun(
     },
     orders={None: Order(("t.id",), ("uuid",))},
     filters={
-        "phone": BlindFilter("User.phone", BlindColumn.PHONE, "phone"),
+        "phone": BlindFilter("User.phone", BlindColumn.PHONE, "phone", phone_number),
         "idNumber": BlindFilter("User.idNumber", BlindColumn.ID_NUMBER, "id_number"),
     },
 )

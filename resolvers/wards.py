@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from models.people import age
 from models.vocabulary import Retention
 from resolvers.disclosure import open_texts
 from resolvers.times import SHANGHAI
@@ -34,6 +35,4 @@ async def wards_of(connection: Any, guardian: UUID, *, keys: KeyCache, now: date
 
 def is_minor(birth: str, today: date) -> bool:
     """Is somebody born on this day under age today? The birthday itself is the first day of age."""
-    born = date.fromisoformat(birth)
-    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-    return age < AGE_OF_MAJORITY
+    return age(date.fromisoformat(birth), today) < AGE_OF_MAJORITY

@@ -1,15 +1,16 @@
 """Writes: a mutation runs on one connection, in one transaction with its ledger row.
 
 What a caller did wrong is a value, a `Problem` in the payload, and is committed: a failed login has to be counted.
-Only what refuses the whole request is an exception, and takes everything back.
+Only what refuses the whole request is an exception, and takes everything back. What was written is shown by the plan,
+on the same connection and before the commit, so that a strict denial takes it back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import asyncpg
@@ -29,49 +30,57 @@ from graphql import (
 )
 
 from authz.faults import NO_ANSWER
-from authz.rules import Ruleset
 from authz.subjects import Subject
-from ledger.append import Operation, append
+from ledger.append import Entry, Operation, append
 from models.vocabulary import PARTNER_ROLES, Purpose
 from resolvers.payloads import Write
+from resolvers.plan import Plan
 from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names, unavailable
-from resolvers.report import Heading
+from resolvers.reading import Reader
+from resolvers.report import Answer, Heading, Report, make_report
+from resolvers.run import run_written
 
 ACQUIRE_SECONDS = 5.0
 LONGEST_NAME = 120
 HEAVY_AT_ONCE = 2
 HEAVY_WAITING = 64
+WRITES_WAITING = 256
+TURN_SECONDS = 4.0
+"""How long a write waits for its turn, before it has a connection."""
 RULE = "write"
 """Where a mutation's field keeps its `WriteRule`, in the metadata of its declaration."""
-
-
-Attempt = Callable[[], Awaitable[None]]
-"""Counts an attempt to get tokens by its address, whoever is said to ask. Raises RATE_LIMITED."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRule:
     """How a mutation runs.
 
-    `attempt`: it takes a secret and may give tokens, so it counts against the limit of such attempts. `heavy`: it
-    hashes passwords, so few run at once and the rest wait without a connection.
+    Without a `purpose` of its own it runs under the operation's, and the rules say who may run it. `attempt`: it takes
+    a secret and may give tokens, so it counts against the limit of such attempts. `heavy`: it hashes passwords, so few
+    run at once and the rest wait without a connection.
     """
 
-    purpose: Purpose
+    purpose: Purpose | None = None
     attempt: bool = False
     heavy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One mutation as it was asked for."""
+    """One mutation as it was asked for: its root field, and the plan that shows what it wrote."""
 
-    operation: OperationDefinitionNode
-    fragments: Mapping[str, FragmentDefinitionNode]
+    name: str
+    key: str
+    rule: WriteRule
+    purpose: Purpose
+    document: DocumentNode
+    """The root field alone, with what it selects of anything but what was written."""
+    plan: Plan | None
+    given: Mapping[str, Any]
     variables: Mapping[str, Any]
+    operation_name: str | None
     shape_hash: str
-    purpose: Purpose | None
-    attempt: Attempt | None
+    strict: bool
 
 
 class OneWriteRule(ASTValidationRule):
@@ -111,23 +120,25 @@ def _root_selections(
 
 
 class Gate:
-    """Lets few work at once and a bounded number wait; the rest are told to come back."""
+    """Lets few work at once and a bounded number wait, for a bounded time; the rest are told to come back."""
 
-    def __init__(self, at_once: int = HEAVY_AT_ONCE, waiting: int = HEAVY_WAITING) -> None:
-        """Nobody is in yet."""
+    def __init__(self, at_once: int, waiting: int, *, seconds: float | None = None) -> None:
+        """Nobody is in yet; `seconds`: how long one waits."""
         self._places = asyncio.Semaphore(at_once)
         self._most = waiting
+        self._seconds = seconds
         self._waiting = 0
 
     @asynccontextmanager
     async def entered(self) -> AsyncIterator[None]:
-        """Wait for a place and keep it for the block. Raises RATE_LIMITED where too many wait."""
+        """Wait for a place and keep it for the block. Raises RATE_LIMITED where too many wait, TimeoutError."""
         if self._waiting >= self._most:
-            message = "Too many log in at the moment. Try again in a second."
+            message = "Too many do this at the moment. Try again in a second."
             raise RequestRefusedError(Code.RATE_LIMITED, message, headers={"Retry-After": "1"})
         self._waiting += 1
         try:
-            await self._places.acquire()
+            async with asyncio.timeout(self._seconds):
+                await self._places.acquire()
         finally:
             self._waiting -= 1
         try:
@@ -136,68 +147,114 @@ class Gate:
             self._places.release()
 
 
+class _StrictDenialError(Exception):
+    """Something of what was written is denied, and the client wants all or nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Runs mutations of one schema."""
 
     schema: GraphQLSchema
     pool: "asyncpg.Pool[asyncpg.Record]"
+    heavy: Gate
+    """Before those that hash passwords."""
     gate: Gate
+    """Before all: whatever writes wait for, such as each other, connections are left for reads."""
+    reader: Reader
 
-    async def run(self, told: Told, write: Write, ruleset: Ruleset) -> dict[str, Any]:
-        """Run one mutation: the response body. Raises RequestRefusedError for what is refused as a whole."""
-        field = next(
-            one
-            for one in _root_selections(told.operation.selection_set, told.fragments, set())
-            if isinstance(one, FieldNode)
-        )
-        rule = self._rule(field.name.value)
-        _check_purpose(told.purpose, rule, write.subject)
-        if rule.attempt and told.attempt is not None:
-            await told.attempt()
-        heading = Heading(rule.purpose.value, ruleset.number, uuid4())
+    @classmethod
+    def over(
+        cls, schema: GraphQLSchema, pool: "asyncpg.Pool[asyncpg.Record]", reader: Reader, *, pool_size: int
+    ) -> Self:
+        """A writer that leaves half of a pool's connections to reads."""
+        heavy = Gate(HEAVY_AT_ONCE, HEAVY_WAITING)
+        gate = Gate(pool_size // 2, WRITES_WAITING, seconds=TURN_SECONDS)
+        return cls(schema, pool, heavy, gate, reader)
+
+    async def run(self, told: Told, write: Write) -> Answer:
+        """Run one mutation. Raises RequestRefusedError for what is refused as a whole."""
+        if told.rule.attempt:
+            await write.count_attempt()
+        heading = Heading(told.purpose.value, write.ruleset.number, uuid4())
         try:
             async with (
-                self.gate.entered() if rule.heavy else nullcontext(),
+                self.heavy.entered() if told.rule.heavy else nullcontext(),
+                self.gate.entered(),
                 self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection,
-                connection.transaction(),
             ):
-                write.connection = connection
-                data = await self._execute(told, write)
-                await append(connection, _row(told, write, ruleset, rule, heading, field))
+                return await self._run(connection, told, write, heading)
         except NO_ANSWER as fault:
             raise unavailable() from fault
-        authorization = {
-            "purpose": heading.purpose,
-            "ruleset": heading.ruleset,
-            "decisionId": str(heading.decision_id),
-            "fields": [],
-        }
-        return {"data": data, "extensions": {"authorization": authorization}}
 
-    def _rule(self, name: str) -> WriteRule:
-        mutations = self.schema.mutation_type
-        if mutations is None:
-            message = "a mutation was validated without a mutation type"
-            raise TypeError(message)
-        rule: WriteRule = mutations.fields[name].extensions["strawberry-definition"].metadata[RULE]
-        return rule
+    async def _run(self, connection: Any, told: Told, write: Write, heading: Heading) -> Answer:  # noqa: ANN401 - asyncpg
+        write.connection = connection
+        report = make_report(())
+        data: dict[str, Any] = {}
+        try:
+            async with connection.transaction():
+                data = await self._execute(told, write)
+                if write.written is not None:
+                    data[told.key], report = await self._show(told, write, write.written.id)
+                _check_strict(told, report)
+                await append(connection, _row(told, write, heading, report))
+        except _StrictDenialError:
+            write.refused = Code.FIELD_DENIED.value
+            await append(connection, _row(told, write, heading, report))
+            extensions = {"authorization": report.authorization(heading)}
+            denied = {"data": None, "errors": report.errors(heading), "extensions": extensions}
+            return Answer(denied, Code.FIELD_DENIED.status)
+        body: dict[str, Any] = {"data": data}
+        errors = report.errors(heading)
+        if errors:
+            body["errors"] = errors
+        return Answer({**body, "extensions": {"authorization": report.authorization(heading)}})
 
     async def _execute(self, told: Told, write: Write) -> dict[str, Any]:
-        node = DocumentNode(definitions=(told.operation, *told.fragments.values()))
-        running = execute(self.schema, node, context_value=write, variable_values=dict(told.variables))
+        running = execute(self.schema, told.document, context_value=write, variable_values=dict(told.given))
         result: Any = await running if isawaitable(running) else running
         if result.errors:
             fault = result.errors[0].original_error
-            if fault is None:
+            if fault is None or isinstance(fault, GraphQLError):
                 # What is left for execution to find: a variable that is null where none may be.
                 raise bad_input("variables", "A variable is null where its argument must not be.")
             raise fault
         return dict(result.data)
 
+    async def _show(self, told: Told, write: Write, written: Any) -> tuple[Any, Report]:  # noqa: ANN401 - any JSON
+        """What was written, as the caller may see it."""
+        if told.plan is None:
+            message = f"{told.name} declares no payload that could show what it wrote"
+            raise TypeError(message)
+        run = await self.reader.run(
+            write.connection, write.subject, told.purpose, ruleset=write.ruleset.number, variables=told.variables
+        )
+        shown = await run_written(told.plan, run, written)
+        return shown, make_report(run.tallies)
 
-def _check_purpose(named: Purpose | None, rule: WriteRule, subject: Subject) -> None:
-    """A mutation has its own purpose, which a header names or leaves out; and partners have no accounts."""
+
+def _check_strict(told: Told, report: Report) -> None:
+    if told.strict and report.denials:
+        raise _StrictDenialError
+
+
+def rule_of(schema: GraphQLSchema, name: str) -> WriteRule:
+    """The rule of a mutation's root field."""
+    mutations = schema.mutation_type
+    if mutations is None:
+        message = "a mutation was validated without a mutation type"
+        raise TypeError(message)
+    rule: WriteRule = mutations.fields[name].extensions["strawberry-definition"].metadata[RULE]
+    return rule
+
+
+def own_purpose(named: Purpose | None, rule: WriteRule, subject: Subject) -> Purpose | None:
+    """The purpose of a mutation that has its own, which a header names or leaves out; None: the operation's.
+
+    Raises PURPOSE_NOT_ALLOWED for another one, and for partners: they have no accounts.
+    """
+    if rule.purpose is None:
+        return None
     if subject.role in PARTNER_ROLES:
         message = "Accounts and sessions are people's: a partner's token changes none."
         allowed = purpose_names(subject.purposes)
@@ -206,26 +263,23 @@ def _check_purpose(named: Purpose | None, rule: WriteRule, subject: Subject) -> 
         message = "This mutation has a purpose of its own. Name that one in X-Purpose, or none."
         allowed = purpose_names((rule.purpose,))
         raise RequestRefusedError(Code.PURPOSE_NOT_ALLOWED, message, extensions={"allowed": allowed})
+    return rule.purpose
 
 
-def _row(  # noqa: PLR0913 - a ledger row says it all
-    told: Told, write: Write, ruleset: Ruleset, rule: WriteRule, heading: Heading, field: FieldNode
-) -> Operation:
-    name, subject = field.name.value, write.subject
-    key = field.alias.value if field.alias else name
-    outcome = "DONE" if write.refused is None else "REFUSED"
-    code = write.refused and write.refused.value
-    operation_name = told.operation.name
+def _row(told: Told, write: Write, heading: Heading, report: Report) -> Operation:
+    subject, ruleset = write.subject, write.ruleset
+    outcome = "REFUSED" if write.refused else "REPEATED" if write.repeated else "DONE"
+    done: Entry = (f"Mutation.{told.name}", told.key[:LONGEST_NAME], outcome, write.refused, 1)
     return Operation(
         decision_id=heading.decision_id,
         role=subject.role,
         organization=subject.organization,
         account=subject.account or write.actor,
         token_id=subject.token_id,
-        purpose=rule.purpose,
+        purpose=told.purpose,
         operation_hash=told.shape_hash,
-        operation_name=operation_name.value[:LONGEST_NAME] if operation_name else None,
+        operation_name=told.operation_name,
         ruleset=ruleset.number,
         ruleset_digest=ruleset.digest,
-        entries=[(f"Mutation.{name}", key, outcome, code, 1)],
+        entries=[done, *report.entries()],
     )

@@ -7,7 +7,7 @@ import strawberry
 
 from authz.sessions import Access, Opened
 from resolvers.logins import LogInAs
-from schema.fields import issued, public
+from schema.fields import issued, private_input, public
 from schema.problems import AnyProblem
 
 strawberry.enum(LogInAs, name="LogInRole")
@@ -79,7 +79,7 @@ ConfirmSecondFactorPayload = Annotated[SteppedUp | AnyProblem, strawberry.union(
 StepUpPayload = Annotated[SteppedUp | AnyProblem, strawberry.union("StepUpPayload")]
 
 
-@strawberry.input
+@private_input
 class RegisterInput:
     """What an account takes (C01). A missing item is a problem that names what follows from it (C03)."""
 
@@ -88,7 +88,7 @@ class RegisterInput:
     password: str | None = None
 
 
-@strawberry.input
+@private_input
 class LogInInput:
     """`identifier`: phone or username, for staff the work name. `newPassword` replaces a password that was given."""
 
@@ -99,21 +99,21 @@ class LogInInput:
     role: LogInAs = LogInAs.CUSTOMER
 
 
-@strawberry.input
+@private_input
 class RefreshInput:
     """The refresh token that came last."""
 
     refresh_token: str
 
 
-@strawberry.input
+@private_input
 class EndSessionInput:
     """One of `viewer.sessions`."""
 
     id: strawberry.ID
 
 
-@strawberry.input
+@private_input
 class ChangePasswordInput:
     """Both passwords; and a code, where there is a second factor."""
 
@@ -122,7 +122,7 @@ class ChangePasswordInput:
     code: str | None = None
 
 
-@strawberry.input
+@private_input
 class SetUpSecondFactorInput:
     """The password; and a code, where there is a second factor already."""
 
@@ -130,14 +130,14 @@ class SetUpSecondFactorInput:
     code: str | None = None
 
 
-@strawberry.input
+@private_input
 class ConfirmSecondFactorInput:
     """A code of the new secret."""
 
     code: str
 
 
-@strawberry.input
+@private_input
 class StepUpInput:
     """A code of the second factor."""
 

@@ -40,10 +40,20 @@ class Claim(Node):
     incident_description: str | None = sensitive(Category.INCIDENT, of=DataSubject.INSURED)
     hospital: str | None = sensitive(Category.HEALTH, of=DataSubject.INSURED)
     diagnosis: str | None = sensitive(Category.HEALTH, of=DataSubject.INSURED)
+    diagnosis_code: str | None = sensitive(Category.HEALTH, of=DataSubject.INSURED, description="ICD-10.")
     medical_record: str | None = sensitive(Category.HEALTH, of=DataSubject.INSURED)
     expenses: Decimal | None = sensitive(Category.EXPENSE, of=DataSubject.INSURED)
     amount_claimed: Decimal | None = sensitive(Category.FINANCIAL, of=DataSubject.INSURED)
     amount_paid: Decimal | None = sensitive(Category.FINANCIAL, of=DataSubject.INSURED)
     bank_card: str | None = sensitive(Category.BANK_ACCOUNT, of=DataSubject.PAYEE)
-    reported_at: datetime = public()
-    closed_at: datetime | None = public()
+    reported_at: datetime = public(description="When it was reported; of a draft, when it was begun.")
+    closed_at: datetime | None = public(
+        description="When it was paid, rejected, withdrawn or closed, whatever came last; null for a draft withdrawn."
+    )
+    reporter_relation: str | None = public(description="The reporter's relation to the insured; null for the insured.")
+    requested_items: list[str] = public(
+        description="What is still to be added while materials are pending: names of fields of DraftClaimInput."
+    )
+    version: int = public(
+        description="Counts changes; as `ifVersion` it keeps a write from changing what changed meanwhile."
+    )

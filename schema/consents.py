@@ -37,6 +37,7 @@ class Consent(Node):
     status: ConsentStatus = public()
     notice_version: str = public()
     notice_hash: str = public()
+    given_by_guardian: bool = public(description="Did a guardian give it for a minor? (C71)")
     granted_at: datetime = public()
     withdrawn_at: datetime | None = public()
     expires_at: datetime | None = public()

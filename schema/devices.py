@@ -5,9 +5,12 @@ from datetime import datetime
 import strawberry
 
 from authz.vocabulary import DataSubject
+from models.devices import PushIdKind
 from models.vocabulary import Category
-from schema.fields import sensitive
+from schema.fields import public, sensitive
 from schema.nodes import Node
+
+strawberry.enum(PushIdKind)
 
 
 @strawberry.type
@@ -17,4 +20,5 @@ class Device(Node):
     model: str | None = sensitive(Category.DEVICE, of=DataSubject.USER)
     ip_address: str | None = sensitive(Category.DEVICE, of=DataSubject.USER)
     push_id: str | None = sensitive(Category.DEVICE, of=DataSubject.USER)
+    push_id_kind: PushIdKind | None = public()
     last_seen_at: datetime | None = sensitive(Category.DEVICE, of=DataSubject.USER)

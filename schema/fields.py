@@ -1,8 +1,12 @@
-"""The only constructors of schema fields: every field is public, sensitive, an edge, issued or a write, and says so."""
+"""The only constructors of schema fields: every field is public, sensitive, an edge, issued or a write, and says so.
+
+And of inputs, which show nobody what they were given.
+"""
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from inspect import cleandoc
+from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
 from strawberry.schema_directive import Location
@@ -10,6 +14,8 @@ from strawberry.schema_directive import Location
 from authz.vocabulary import DataSubject
 from models.vocabulary import Category, Purpose
 from resolvers.writes import RULE, WriteRule
+
+_Input = TypeVar("_Input")
 
 KIND = "needful"
 
@@ -39,6 +45,17 @@ class Sensitive:
     of: DataSubject = DataSubject.HOLDER
 
 
+@dataclass_transform(kw_only_default=True)
+def private_input(cls: type[_Input]) -> type[_Input]:
+    """An input, whose `repr` shows nothing of what was given: passwords and data of people end up in no log by it."""
+    cls.__repr__ = _unseen  # type: ignore[method-assign]
+    return strawberry.input(cls, description=cls.__doc__ and cleandoc(cls.__doc__))
+
+
+def _unseen(given: object) -> str:
+    return f"{type(given).__name__}(...)"
+
+
 def public(*, name: str | None = None, description: str | None = None) -> Any:  # noqa: ANN401 - stands for any field type
     """A field that only structures the answer: ids, numbers, states, dates, product, organization."""
     return strawberry.field(name=name, description=description, metadata={KIND: FieldKind.PUBLIC})
@@ -62,10 +79,13 @@ def issued() -> Any:  # noqa: ANN401 - as above
     return strawberry.field(metadata={KIND: FieldKind.ISSUED})
 
 
-def write(*, purpose: Purpose, attempt: bool = False, heavy: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """A mutation under a purpose of its own; its input and payload hold what the decorated function says.
+def write(
+    *, purpose: Purpose | None = None, attempt: bool = False, heavy: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
+    """A mutation; its input and payload hold what the decorated function says.
 
-    A payload's fields are public or issued: whoever wants data reads them afterwards, by a query that decides.
+    One with a purpose of its own answers with fields that are public or issued. One without runs under the
+    operation's purpose, where the rules allow it, and answers with the row that it wrote, read by the plan.
     """
 
     def declare(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401 - as above

@@ -30,15 +30,18 @@ from schema.accounts import (
     StepUpInput,
     StepUpPayload,
 )
+from schema.claim_writes import ClaimWrites
 from schema.fields import write
+from schema.policy_writes import PolicyWrites
 from schema.problems import told
+from schema.profile_writes import ProfileWrites
 
 Info = strawberry.Info[Write, None]
 _OWN = Purpose.ACCOUNT_SERVICE
 
 
 @strawberry.type
-class Mutation:
+class Mutation(ProfileWrites, PolicyWrites, ClaimWrites):
     """Everything that can be changed; one root field an operation."""
 
     @write(purpose=_OWN, attempt=True, heavy=True)

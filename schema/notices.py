@@ -4,6 +4,7 @@ from datetime import date
 
 import strawberry
 
+from models.notices import CURRENT_NOTICE
 from schema.fields import public
 
 
@@ -17,10 +18,10 @@ class Notice:
     summary: str = public()
 
 
-FIRST_NOTICE = Notice(
-    version="2020-10-26",
-    effective_on=date(2020, 10, 26),
+IN_FORCE = Notice(
+    version=CURRENT_NOTICE.version,
+    effective_on=CURRENT_NOTICE.effective_on,
     major=True,
-    summary="收集和使用个人信息的目的、范围、共享、存储、保护，以及您的权利。",
+    summary=CURRENT_NOTICE.summary,
 )
-"""The version that the service carries out, as published."""
+"""The version that the service carries out."""

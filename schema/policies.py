@@ -45,6 +45,9 @@ class Policy(Node):
     currency: str = public()
     starts_on: date | None = public()
     ends_on: date | None = public()
+    version: int = public(
+        description="Counts changes; as `ifVersion` it keeps a write from changing what changed meanwhile."
+    )
     policyholder: User | None = edge()
     insured: User | None = edge()
     beneficiaries: list[Annotated["Beneficiary", strawberry.lazy("schema.beneficiaries")]] = edge()

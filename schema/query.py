@@ -1,4 +1,4 @@
-"""The query root: declaration only; the plan runs everything here but `currentNotice`."""
+"""The query root: declaration only; the plan runs everything here but what is the same for everybody, at the end."""
 
 import strawberry
 from strawberry import UNSET
@@ -12,7 +12,8 @@ from schema.connections import Connection
 from schema.consents import Consent, ConsentStatus
 from schema.fields import edge
 from schema.nodes import Node
-from schema.notices import FIRST_NOTICE, Notice
+from schema.notices import IN_FORCE, Notice
+from schema.permissions import CATALOGUE, PermissionOffer
 from schema.policies import Policy, PolicyOrder
 from schema.products import Product
 from schema.users import User
@@ -116,4 +117,9 @@ class Query:
     @edge
     def current_notice(self) -> Notice:
         """The privacy policy in force (C79)."""
-        return FIRST_NOTICE
+        return IN_FORCE
+
+    @edge
+    def permission_catalogue(self) -> list[PermissionOffer]:
+        """What app and website may be allowed, each alone; nothing is allowed until somebody says so (C13-C15)."""
+        return list(CATALOGUE)

@@ -1,19 +1,20 @@
 """Users: persons known as account holder, policyholder or insured."""
 
 from datetime import date
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
 
 from authz.vocabulary import DataSubject
-from models.people import IdType
+from models.people import Gender, IdType
 from models.vocabulary import Category
 from schema.connections import Connection
+from schema.corrections import Correction
 from schema.devices import Device
 from schema.fields import edge, public, sensitive
 from schema.nodes import Node
+from schema.permissions import Permission
 
 if TYPE_CHECKING:
     from schema.claims import Claim
@@ -21,15 +22,7 @@ if TYPE_CHECKING:
     from schema.policies import Policy
 
 strawberry.enum(IdType)
-
-
-@strawberry.enum
-class Gender(StrEnum):
-    """As the identity document has it."""
-
-    FEMALE = "FEMALE"
-    MALE = "MALE"
-    OTHER = "OTHER"
+strawberry.enum(Gender)
 
 
 @strawberry.type
@@ -51,7 +44,16 @@ class User(Node):
     health_declaration: str | None = sensitive(Category.HEALTH, of=DataSubject.USER)
     region: str | None = sensitive(Category.PROFILE, of=DataSubject.USER)
     nickname: str | None = sensitive(Category.PROFILE, of=DataSubject.USER)
+    avatar: str | None = sensitive(Category.PROFILE, of=DataSubject.USER, description="An address, as WeChat gave it.")
+    profile_source: str | None = sensitive(
+        Category.PROFILE, of=DataSubject.USER, description="Where the profile came from: `WECHAT`, or null."
+    )
     tags: list[str] | None = sensitive(Category.TAG, of=DataSubject.USER)
+    version: int | None = public(
+        description="Counts changes, for `ifVersion`; of oneself and one's wards only, null of everybody else."
+    )
+    permissions: list[Permission] = edge(description="The user's own words on the app's permissions and cookies.")
+    corrections: list[Correction] = edge(description="What was corrected, and who has to be told (C64).")
 
     @edge
     def devices(self, first: int | None = UNSET, after: str | None = None) -> Connection[Device]:

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -21,20 +22,27 @@ from authz.commands import Call
 from authz.token_keys import TokenKeys
 from authz.tokens import mint, utc_now
 from cli import _parser
-from models.database import connect, connect_once
+from models.database import connect_once
 from models.embedded import Database, database
 from models.installation import Installation, open_installation
 from models.vocabulary import Category, Purpose, Role, to_bits
+from tests.prepared import Prepared
+from tests.warm import ROOT, Warm, prepare
 from vault.keyring import load
 
-ROOT = Path(__file__).parent.parent
 PEOPLE, SEED = 300, 7
 START_SECONDS = 60
 PRODUCTION = {"NEEDFUL_DEMO": "0", "NEEDFUL_REGION": "cn-north-1", "NEEDFUL_PUBLIC_URL": "https://needful.example"}
 """The least that a server outside demo mode needs; in a new data directory it starts in a few seconds."""
 GRAPHQL = "application/graphql-response+json"
+TLS = httpx.create_ssl_context()
+"""For clients of which a test makes many: each without it reads every certificate of the machine."""
 GENEROUS = {"NEEDFUL_RATE_ANONYMOUS": "1000000/minute", "NEEDFUL_RATE_TOKEN": "1000000/minute"}
 """The suite asks all its questions from one address."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.add_cleanup(prepare().wait)
 
 
 @dataclass
@@ -65,8 +73,11 @@ class Server:
             organization=org,
             username=user,
         )
-        async with connect(self.database.application, shared=False) as pool, pool.acquire() as connection:
+        connection = await connect_once(self.database.application)
+        try:
             subject = await find_caller(connection, wanted, keyring=load(self.installation.keyring_path))
+        finally:
+            await connection.close()
         keys = TokenKeys.load_or_create(self.installation.token_keys_path)
         return mint(keys, subject, now=utc_now())
 
@@ -98,32 +109,49 @@ class Server:
         return self.client.post(self.url, json=body, headers=sent)
 
 
-def run_cli(*arguments: str, data_dir: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+def run_cli(
+    *arguments: str, data_dir: Path, check: bool = True, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """One command of the command line, in a process of its own."""
-    environment = {**os.environ, "NEEDFUL_DATA": str(data_dir)}
-    return subprocess.run(
-        [sys.executable, "cli.py", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=check,
-        timeout=300,
-    )
+    with TemporaryDirectory() as folder:
+        output, errors = Path(folder, "output"), Path(folder, "errors")
+        whole = {**os.environ, "NEEDFUL_DATA": str(data_dir), **(environment or {})}
+        process = Warm(arguments, environment=whole, output=output, errors=errors)
+        code = process.wait(300)
+        done = subprocess.CompletedProcess(arguments, code, output.read_text(), errors.read_text())
+    if check and code:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {code}: {done.stderr}")
+    return done
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[Server]:
+def prepared(tmp_path_factory) -> Prepared:
+    """Data directories to begin with."""
+    return Prepared(tmp_path_factory.mktemp("prepared"), run_cli)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, prepared) -> Iterator[Server]:
     """The suite's server, with its own data directory and the demo data in the clear beside it."""
     folder = tmp_path_factory.mktemp("needful")
     data_dir, plaintext, log = folder / "data", folder / "plain.jsonl", folder / "server.log"
-    run_cli("demo", "--people", str(PEOPLE), "--seed", str(SEED), "--plaintext", str(plaintext), data_dir=data_dir)
+    prepared.demo(data_dir, PEOPLE, seed=SEED, plaintext=plaintext)
     with ExitStack() as stack:
         url = stack.enter_context(running_server(data_dir, log))
         installation = open_installation({**os.environ, "NEEDFUL_DATA": str(data_dir)})
         found = stack.enter_context(database(installation))
         client = stack.enter_context(httpx.Client(timeout=60))
         yield Server(f"{url}/graphql", data_dir, plaintext, log, installation, found, client)
+
+
+@contextmanager
+def all_running(*servers: "running_server") -> Iterator[list[str]]:
+    """Servers that start at once; their addresses."""
+    with ExitStack() as stack:
+        for one in servers:
+            one.begin()
+            stack.push(one.__exit__)
+        yield [one.ready() for one in servers]
 
 
 @pytest.fixture(scope="session")
@@ -135,22 +163,30 @@ def handler(server) -> str:
 class running_server:  # noqa: N801 - used as a context manager
     """A server process for a data directory; its address, once it is ready."""
 
-    def __init__(self, data_dir: Path, log: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        log: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        from_scratch: bool = False,
+    ) -> None:
         self._environment = {**os.environ, **GENEROUS, "NEEDFUL_DATA": str(data_dir), **(environment or {})}
         self._log = log
         self._arguments = arguments
+        self._from_scratch = from_scratch
 
     def __enter__(self) -> str:
-        stream = self._log.open("w")
-        self.process = subprocess.Popen(
-            [sys.executable, "cli.py", "serve", "--port", "0", "--json", *self._arguments],
-            cwd=ROOT,
-            env=self._environment,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        stream.close()
+        self.begin()
+        return self.ready()
+
+    def begin(self) -> None:
+        """Start it; several may start at once."""
+        self._log.write_text("")
+        self.process = self._started(["serve", "--port", "0", "--json", *self._arguments])
+
+    def ready(self) -> str:
+        """Its address, as soon as it has one."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             for line in self._log.read_text().splitlines():
@@ -161,6 +197,13 @@ class running_server:  # noqa: N801 - used as a context manager
             time.sleep(0.05)
         self.process.kill()
         raise RuntimeError(f"the server did not start: {self._log.read_text()}")
+
+    def _started(self, arguments: list[str]) -> subprocess.Popen[bytes] | Warm:
+        if not self._from_scratch:
+            return Warm(arguments, environment=self._environment, output=self._log)
+        with self._log.open("w") as log:
+            command = [sys.executable, "cli.py", *arguments]
+            return subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -48,7 +48,8 @@ def test_a_terminal_without_the_letters_ends_nothing_half_done(server):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_file_for_plain_lines_is_kept_when_nothing_is_loaded(server, tmp_path):
+def test_a_file_for_plain_lines_is_kept_when_nothing_is_loaded(server, prepared, tmp_path):
+    prepared.empty(tmp_path / "data")
     path = tmp_path / "plain.jsonl"
     path.write_text("keep me")
     done = run("demo", "--people", "0", "--plaintext", str(path), data_dir=server.data_dir)

@@ -69,6 +69,13 @@ def test_the_readmes_request_gets_the_readmes_answer(served):
     assert effects == {"REVEAL", "MASK", "DENY"}
 
 
+def test_the_readmes_write_is_done(served):
+    log, environment = served
+    address = re.search(r"http://127.0.0.1:\d+", log).group(0)
+    command = next(text for text in SHELL if "mutation" in text).replace("http://127.0.0.1:8000", address)
+    assert json.loads(shell(command, environment))["data"]["setPermission"] == {"kind": "CAMERA", "granted": True}
+
+
 def test_a_registered_operation_runs_without_a_token_as_the_readme_says(served):
     log, environment = served
     address = re.search(r"http://127.0.0.1:\d+", log).group(0)

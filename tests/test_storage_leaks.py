@@ -45,11 +45,11 @@ SHORTEST = 6
 
 
 @pytest.fixture(scope="module")
-def dump(tmp_path_factory):
+def dump(tmp_path_factory, prepared):
     """The whole data directory of a server that was loaded, searched by phone, asked, and stopped."""
     folder = tmp_path_factory.mktemp("dump")
     data_dir, plaintext = folder / "data", folder / "plain.jsonl"
-    run_cli("demo", "--people", str(PEOPLE), "--seed", "3", "--plaintext", str(plaintext), data_dir=data_dir)
+    prepared.demo(data_dir, PEOPLE, plaintext=plaintext)
     token = run_cli(
         "token", "--role", "claims_handler", "--purpose", "claim_handling", data_dir=data_dir
     ).stdout.split()[-1]

@@ -13,7 +13,7 @@ import pytest
 from models.embedded import database
 from models.installation import open_installation
 from tests.accounts.conftest import PASSWORD, Desk
-from tests.conftest import run_cli, running_server
+from tests.conftest import all_running, run_cli, running_server
 from tests.oauth.conftest import Pair
 from tests.oauth.wire import API_URL, ISSUER, TOKEN_URL, Holder
 
@@ -68,14 +68,15 @@ class Workers:
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory):
+def workers(tmp_path_factory, prepared):
     folder = tmp_path_factory.mktemp("workers")
     data_dir = folder / "data"
-    run_cli("demo", "--people", "10", "--seed", "4", data_dir=data_dir)
+    prepared.demo(data_dir, 10)
     environment = {"NEEDFUL_PUBLIC_URL": ISSUER, "NEEDFUL_LOGIN_FAILURES": "1"}
     with ExitStack() as stack:
         logs = [folder / f"{number}.log" for number in range(WORKERS)]
-        urls = [stack.enter_context(running_server(data_dir, log, environment=environment)) for log in logs]
+        servers = (running_server(data_dir, log, environment=environment) for log in logs)
+        urls = stack.enter_context(all_running(*servers))
         installation = open_installation({**os.environ, "NEEDFUL_DATA": str(data_dir)})
         found = stack.enter_context(database(installation))
         client = stack.enter_context(httpx.Client(timeout=60))

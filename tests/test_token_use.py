@@ -216,7 +216,7 @@ def test_a_second_factor_runs_out_between_two_operations_of_one_token(server, as
     found = []
     for seconds in (0, 59, 60, 61):
         at = datetime.fromtimestamp(ends - 60 + seconds, UTC)
-        service = replace(asked.service, clock=lambda at=at: at)
+        service = replace(asked.service, reader=replace(asked.service.reader, clock=lambda at=at: at))
         found.append(asked.body(subject, OWN, {"id": person["id"]}, service=service)["data"]["user"]["idNumber"])
     assert found == [person["idNumber"], person["idNumber"], None, None]
 

@@ -13,7 +13,7 @@ DOCUMENT = "query($id: ID!) { user(id: $id) { idType name phone } }"
 
 
 @pytest.fixture(scope="module")
-def altered(tmp_path_factory):
+def altered(tmp_path_factory, prepared):
     """A server whose database an intruder with write access has been in."""
     import httpx  # noqa: PLC0415
 
@@ -23,7 +23,7 @@ def altered(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("altered")
     data_dir, plaintext = folder / "data", folder / "plain.jsonl"
-    run_cli("demo", "--people", "60", "--seed", "4", "--plaintext", str(plaintext), data_dir=data_dir)
+    prepared.demo(data_dir, 10, plaintext=plaintext)
     token = run_cli("token", "--role", "risk_analyst", "--purpose", "security", data_dir=data_dir).stdout.split()[-1]
     erased, swapped, swappers = (row for row in lines(plaintext)["User"][:3])
     ids = [from_global(row["id"])[1] for row in (erased, swapped, swappers)]

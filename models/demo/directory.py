@@ -1,6 +1,7 @@
 """Organizations, products and staff: who the people of the demo data deal with."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -20,6 +21,7 @@ from models.demo.vocabulary import (
 )
 from models.organizations import OrganizationKind
 from models.partners import Responsibility
+from models.products import Part
 from models.vocabulary import Category, Purpose, Role, to_bits
 
 PEOPLE_A_TEAM = 500
@@ -68,6 +70,14 @@ _AGREED: dict[OrganizationKind, tuple[tuple[Purpose, ...], str]] = {
     OrganizationKind.AD_PARTNER: ((Purpose.ANALYTICS,), ""),
 }
 """What each kind of partner agreed on: purposes and categories (C35, C38, C39)."""
+_ITEMS = (
+    (Part.POLICYHOLDER, "C04", "name idNumber phone address bankCard occupation email"),
+    (Part.INSURED, "C05", "name idNumber phone healthDeclaration occupation"),
+    (Part.BENEFICIARY, "C06", "name idNumber phone"),
+    (Part.CLAIM, "C08", "incidentDescription hospital occupation bankCard diagnosis medicalRecord expenses"),
+    (Part.CLAIM, "C08", "incidentDate amountClaimed"),
+)
+_PRICED_BY_AGE = frozenset({"CI", "LIFE", "CARE"})
 _AGREED_FROM = datetime(2024, 1, 1, tzinfo=UTC)
 _AGREED_TO = datetime(2034, 1, 1, tzinfo=UTC)
 
@@ -120,7 +130,9 @@ def build_directory(seed: int, batch: Batch) -> Directory:
     _add_agreements(seed, batch, organizations)
     return Directory(
         organizations=organizations,
-        products={insurer: _add_products(draws, batch, insurers=insurers, insurer=insurer) for insurer in insurers},
+        products={
+            insurer: _add_products(seed, draws, batch, insurers=insurers, insurer=insurer) for insurer in insurers
+        },
         market=weighted(dict(zip(insurers, (share for _, _, share in INSURERS), strict=True))),
         assignees={
             kind: tuple(Assignee(organization=organization) for organization in found)
@@ -196,7 +208,16 @@ def _add_agreements(seed: int, batch: Batch, organizations: dict[OrganizationKin
             batch.add("agreement", draws.uuid(), plain=terms)
 
 
+def items_of(line: str) -> Iterator[tuple[Part, str, str]]:
+    """The data items that a line of products needs, each with its clause (C04-C06, C08)."""
+    for part, clause, items in _ITEMS:
+        yield from ((part, item, clause) for item in items.split())
+    if line in _PRICED_BY_AGE:
+        yield from ((Part.INSURED, item, "C06") for item in ("gender", "birthDate"))
+
+
 def _add_products(
+    seed: int,
     draws: Draws,
     batch: Batch,
     *,
@@ -204,9 +225,12 @@ def _add_products(
     insurer: UUID,
 ) -> Weighted[Product]:
     number = insurers.index(insurer) + 1
+    items = Draws(f"{seed}/product items/{number}")
     brand = INSURERS[number - 1][1]
     products = tuple(Product(id=draws.uuid(), insurer=insurer, line=line) for line in PRODUCT_LINES.options)
     for product in products:
         plain = (f"INS{number:02d}-{product.line.code}", f"{brand}{product.line.name}（2024版）", insurer)
         batch.add("product", product.id, plain=plain)
+        for part, item, clause in items_of(product.line.code):
+            batch.add("product_item", items.uuid(), plain=(product.id, part.value, item, clause))
     return Weighted(options=products, bounds=PRODUCT_LINES.bounds)

@@ -8,7 +8,6 @@ from models.demo.books import Book
 from models.demo.dealings import draw_contract_dealings, draw_disclosure, draw_person_dealings
 from models.demo.draws import Draws, weighted
 from models.demo.people import (
-    Gender,
     Home,
     Member,
     Profile,
@@ -19,6 +18,7 @@ from models.demo.people import (
 )
 from models.demo.policies import Contract, add_policy, draw_status
 from models.demo.timeline import ADULTS_BORN_UNTIL, CHILDREN_BORN_FROM, CHILDREN_BORN_UNTIL, years_later
+from models.people import Gender
 
 
 class Part(Enum):

@@ -27,9 +27,13 @@ FILLED = (*(table.name for table in TABLES), "data_key", "blind_index", "demo_lo
 EMPTIED = (
     *FILLED,
     "audience_use",
+    "correction",
+    "correction_recipient",
+    "idempotency_key",
     "login",
     "partner_client",
     "partner_key",
+    "permission",
     "refresh_token",
     "session",
     "staff_identity",
@@ -150,7 +154,7 @@ async def _refuse_other_data(connection: asyncpg.Connection) -> None:
                 raise DemoRefused(message)
         return
     if await connection.fetchval("SELECT EXISTS (SELECT FROM person WHERE source <> 'demo')"):
-        message = "The database holds people who are not demo data, so it keeps what it has."
+        message = "The database holds people who are not demo data, so it keeps what it has: take a new NEEDFUL_DATA."
         raise DemoRefused(message)
     if await connection.fetchval("SELECT count(*) FROM person") > loaded:
         message = "The database holds more people than were loaded as demo data, so it keeps what it has."

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
@@ -31,21 +30,13 @@ from models.demo.vocabulary import (
     District,
     Surname,
 )
-from models.people import IdType, PersonSource
+from models.people import Gender, IdType, PersonSource
 
 _OPENED_FROM = date(2016, 1, 1)
 _OUTSIDERS_BORN = date(1945, 1, 1), date(2005, 12, 31)
 _PENSION_AGE = 60
 _SCHOOL_AGE = 6
 _OWN_THINGS_AGE = 8
-
-
-class Gender(StrEnum):
-    """As the contract spells it."""
-
-    FEMALE = "FEMALE"
-    MALE = "MALE"
-    OTHER = "OTHER"
 
 
 @dataclass(frozen=True, slots=True)

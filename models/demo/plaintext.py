@@ -10,7 +10,7 @@ from models.demo.timeline import CHINA
 from models.global_ids import NodeType, to_global
 from models.vocabulary import Role, from_bits
 
-Value = str | int | list[str] | None
+Value = str | int | list[str] | list[dict[str, str]] | None
 
 _LINKS = {
     Form.USER: NodeType.USER,
@@ -35,11 +35,11 @@ class PlainLines:
         for name in ("organization", "product", "staff"):
             self._names.update({row_id: str(plain[0]) for row_id, _, plain, _ in batch.rows[name]})
         usernames = {owner: texts[0] for _, owner, _, texts in batch.rows["account"]}
-        users = _users(batch)
+        users, items = _users(batch), _items(batch)
         for table in TABLES:
             for row in batch.rows[table.name] if table.line else ():
                 line = self._line(table, row)
-                _complete(line, row, usernames=usernames, users=users)
+                _complete(line, row, usernames=usernames, users=users, items=items)
                 self._write_line(line)
         for row in batch.rows["staff"]:
             self._write_line(_staff_account(row))
@@ -99,15 +99,27 @@ def _users(batch: Batch) -> dict[UUID, list[str]]:
     return users
 
 
+def _items(batch: Batch) -> dict[UUID, list[dict[str, str]]]:
+    """What each product needs, in the order of the API."""
+    found: dict[UUID, list[dict[str, str]]] = {}
+    for _, _, (product, part, item, clause), _ in batch.rows["product_item"]:
+        if isinstance(product, UUID):
+            found.setdefault(product, []).append({"part": str(part).upper(), "item": str(item), "clause": str(clause)})
+    return {product: sorted(items, key=lambda one: (one["part"], one["item"])) for product, items in found.items()}
+
+
 def _complete(
     line: dict[str, Value],
     row: Row,
     *,
     usernames: dict[UUID, str | None],
     users: dict[UUID, list[str]],
+    items: dict[UUID, list[dict[str, str]]],
 ) -> None:
-    """Add what stands in other tables: a user's name of login, an account's role, the people of a disclosure case."""
+    """Add what stands in other tables: a user's name of login, a product's items, the people of a disclosure case."""
     match line["type"]:
+        case "Product":
+            line["items"] = items[row[0]]
         case "User":
             line["username"] = usernames.get(row[0])
         case "Account":

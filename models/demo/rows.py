@@ -104,6 +104,12 @@ TABLES: tuple[Table, ...] = (
         plain=(Column("code", "code"), Column("name", "name"), Column("insurer_id", "insurer", Form.NAMED)),
     ),
     Table(
+        name="product_item",
+        line=None,
+        node=None,
+        plain=tuple(_hidden(name) for name in ("product_id", "part", "item", "clause")),
+    ),
+    Table(
         name="staff",
         line="Staff",
         node=NodeType.RECORD,

@@ -2,6 +2,8 @@
 
 from datetime import date, timedelta, timezone
 
+from models import people
+
 CHINA = timezone(timedelta(hours=8))
 
 ANCHOR = date(2026, 11, 1)
@@ -35,5 +37,5 @@ def years_later(day: date, years: int) -> date:
 
 
 def age(born: date, *, on: date = ANCHOR) -> int:
-    """Completed years of life."""
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+    """Completed years of life on that day."""
+    return people.age(born, on)

@@ -22,7 +22,7 @@ from cli import _parser
 from models.embedded import Database, database
 from models.installation import Installation, open_installation
 from resolvers.registered import house_documents
-from tests.conftest import GRAPHQL, run_cli, running_server
+from tests.conftest import GRAPHQL, all_running, running_server
 from vault.keyring import load
 
 PASSWORD = "a horse eats 9 apples"
@@ -174,16 +174,18 @@ def authenticator(uri: str) -> pyotp.TOTP:
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory) -> Iterator[Desk]:
+def desk(tmp_path_factory, prepared) -> Iterator[Desk]:
     """The server for accounts: three failures lock; and two more on the same data, one that refuses a third session."""
     folder = tmp_path_factory.mktemp("accounts")
     data_dir, log = folder / "data", folder / "server.log"
-    run_cli("demo", "--people", "150", "--seed", "3", "--plaintext", str(folder / "plain.jsonl"), data_dir=data_dir)
+    prepared.demo(data_dir, 150, plaintext=folder / "plain.jsonl")
     with ExitStack() as stack:
         environment = {"NEEDFUL_LOGIN_FAILURES": "3", "NEEDFUL_PUBLIC_URL": "https://needful.example"}
-        url = stack.enter_context(running_server(data_dir, log, environment=environment))
-        environment = {**environment, "NEEDFUL_SESSION_CEILING": "2", "NEEDFUL_SESSION_OVER": "refuse"}
-        other = stack.enter_context(running_server(data_dir, folder / "other.log", environment=environment))
+        refusing = {**environment, "NEEDFUL_SESSION_CEILING": "2", "NEEDFUL_SESSION_OVER": "refuse"}
+        first = running_server(data_dir, log, environment=environment)
+        url, other = stack.enter_context(
+            all_running(first, running_server(data_dir, folder / "other.log", environment=refusing))
+        )
         installation = open_installation({**os.environ, "NEEDFUL_DATA": str(data_dir)})
         found = stack.enter_context(database(installation))
         client = stack.enter_context(httpx.Client(timeout=60))

@@ -24,14 +24,14 @@ def test_a_new_customer_sees_their_own_username_and_phone_at_once(desk):
 
 
 @pytest.mark.parametrize("phone", ["17700000001", "+8617700000001", "0086 177-0000-0001", "１７７００００００01"])
-def test_a_phone_has_one_account_however_it_is_written(desk, phone):
+def test_c01_a_phone_has_one_account_however_it_is_written(desk, phone):
     desk.sign_up(phone="17700000001", username="first177", password=PASSWORD)
     found = desk.sign_up(phone=phone, username="another177", password=PASSWORD)
     assert (found["code"], found["field"]) == ("PHONE_TAKEN", "phone")
 
 
 @pytest.mark.parametrize("username", ["second177", "SECOND177", "Ｓecond177"])
-def test_a_username_has_one_account_however_it_is_written(desk, username):
+def test_c01_a_username_has_one_account_however_it_is_written(desk, username):
     desk.sign_up(phone="17700000002", username="second177", password=PASSWORD)
     found = desk.sign_up(phone="17700000003", username=username, password=PASSWORD)
     assert (found["code"], found["field"]) == ("USERNAME_TAKEN", "username")
@@ -54,7 +54,9 @@ def test_a_username_has_one_account_however_it_is_written(desk, username):
         ({"phone": "17700000004", "username": "no body", "password": PASSWORD}, "USERNAME_INVALID", "username"),
     ],
 )
-def test_what_is_missing_or_cannot_be_is_a_problem_that_names_field_clause_and_consequence(desk, given, code, field):
+def test_c01_c03_what_is_missing_or_cannot_be_is_a_problem_that_names_field_clause_and_consequence(
+    desk, given, code, field
+):
     before = desk.rows("SELECT count(*) FROM person")
     found = desk.sign_up(**given)
     assert found["__typename"] == "InputProblem"
@@ -69,13 +71,13 @@ def test_a_password_is_asked_for_by_another_clause(desk, password, code):
     assert (found["code"], found["field"], found["clause"]) == (code, "password", "C57")
 
 
-def test_browsing_goes_on_without_an_account(desk):
+def test_c03_c07_browsing_goes_on_without_an_account(desk):
     body = desk.registered("Products", {"first": 3}).json()
     assert len(body["data"]["products"]["edges"]) == 3
 
 
 @pytest.mark.parametrize("unique", ["phone", "username"])
-def test_of_fifty_sign_ups_at_once_one_gets_the_account(desk, unique):
+def test_c01_of_fifty_sign_ups_at_once_one_gets_the_account(desk, unique):
     before = desk.rows("SELECT count(*) FROM account")[0][0]
 
     def sign_up(number):

@@ -13,11 +13,11 @@ MARKED = "Xq7 marked phrase "
 
 
 @pytest.fixture(scope="module")
-def left_behind(desk, tmp_path_factory):
+def left_behind(desk, prepared, tmp_path_factory):
     """What a client knew and typed, right and wrong, once the server that saw it all has stopped; and where to look."""
     folder = tmp_path_factory.mktemp("traces")
     data_dir, log = folder / "data", folder / "server.log"
-    run_cli("demo", "--people", "30", data_dir=data_dir)
+    prepared.demo(data_dir, 10)
     with running_server(data_dir, log, environment={"NEEDFUL_LOGIN_FAILURES": "50"}) as url:
         known = visit(desk, f"{url}/graphql", data_dir)
     return folder, known

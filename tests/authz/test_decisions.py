@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz.catalogue import Coordinate
+from authz.catalogue import Catalogue, Coordinate
 from authz.compile import DecisionFaultError, Slice, compile_ruleset
 from authz.enforce import Enforcer
 from authz.rules import COLUMNS, Rule, RulesetError, make_ruleset, parse_rule, read_rules
@@ -12,12 +12,15 @@ from authz.situations import NOTHING, holds, pair_bit, pairs
 from authz.vocabulary import ANY, Action, Basis, DataSubject, Effect, Reason, Relation
 from models.vocabulary import Category, Purpose, Role
 
-CATALOGUE = {
-    "Claim.diagnosis": Coordinate("Claim.diagnosis", Category.HEALTH, DataSubject.INSURED),
-    "User.idNumber": Coordinate("User.idNumber", Category.GOVERNMENT_ID, DataSubject.USER),
-    "User.birthDate": Coordinate("User.birthDate", Category.DEMOGRAPHIC, DataSubject.USER),
-    "User.name": Coordinate("User.name", Category.NAME, DataSubject.USER),
-}
+CATALOGUE = Catalogue(
+    {
+        "Claim.diagnosis": Coordinate("Claim.diagnosis", Category.HEALTH, DataSubject.INSURED),
+        "User.idNumber": Coordinate("User.idNumber", Category.GOVERNMENT_ID, DataSubject.USER),
+        "User.birthDate": Coordinate("User.birthDate", Category.DEMOGRAPHIC, DataSubject.USER),
+        "User.name": Coordinate("User.name", Category.NAME, DataSubject.USER),
+    },
+    writes={"Mutation.submitClaim"},
+)
 OPEN = pair_bit(Relation.ASSIGNED, Basis.CONTRACT_OPEN)
 TIED = pair_bit(Relation.ASSIGNED, Basis.NONE)
 

@@ -12,7 +12,7 @@ from models.vocabulary import Category, Purpose, Role
 from schema.build import build_schema
 
 SNAPSHOT = default_snapshot(build_schema())
-RULE_LIST = SNAPSHOT.ruleset.rules
+RULE_LIST = [rule for rule in SNAPSHOT.ruleset.rules if rule.action != Action.WRITE]
 MATRIX = read_necessity()
 LEVELS = (Effect.DENY, Effect.MASK, Effect.REVEAL)
 FILTERS = {(Role(rule.role), rule.purpose, rule.object) for rule in RULE_LIST if rule.action == Action.FILTER}

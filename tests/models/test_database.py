@@ -7,7 +7,7 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.transactions import in_transaction
 
-from models.database import READ_ONLY, TORTOISE, connect, migrate, pool
+from models.database import APPEND_ONLY, READ_ONLY, TORTOISE, connect, migrate, pool
 from models.embedded import database
 from models.installation import InstallationError, open_installation
 
@@ -20,8 +20,10 @@ def anyio_backend():
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    installation = open_installation({"NEEDFUL_DATA": str(tmp_path_factory.mktemp("data"))})
+def found(tmp_path_factory, prepared):
+    data_dir = tmp_path_factory.mktemp("found") / "data"
+    prepared.empty(data_dir)
+    installation = open_installation({"NEEDFUL_DATA": str(data_dir)})
     with database(installation) as served:
         asyncio.run(migrate(served))
         yield served
@@ -71,14 +73,25 @@ async def test_the_application_role_reads_and_writes_every_other_table(found):
     async with connect(found.application) as application:
         lacking = await application.fetch(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            " AND relname NOT IN ('ledger', 'tortoise_migrations') AND relname <> ALL($1)"
+            " AND relname <> 'tortoise_migrations' AND relname <> ALL($1)"
             " AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')"
             " AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))",
-            READ_ONLY,
+            [*READ_ONLY, *APPEND_ONLY],
         )
         assert lacking == []
-        assert await application.fetchval("SELECT has_table_privilege('ledger', 'SELECT')")
-        assert await application.fetchval("SELECT has_table_privilege('ledger', 'INSERT')")
+
+
+@pytest.mark.parametrize("table", ["ledger", "correction", "correction_recipient"])
+async def test_what_is_kept_as_history_the_application_role_adds_to_and_reads_and_never_changes_or_deletes(
+    found, table
+):
+    rights = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+    async with connect(found.application) as application:
+        held = {one for one in rights if await application.fetchval("SELECT has_table_privilege($1, $2)", table, one)}
+        assert held == {"SELECT", "INSERT"}
+        for change in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id"):  # noqa: S608 - our own names
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await application.execute(change)
 
 
 @pytest.mark.parametrize("table", READ_ONLY)

@@ -31,8 +31,10 @@ def anyio_backend():
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    installation = open_installation({"NEEDFUL_DATA": str(tmp_path_factory.mktemp("data"))})
+def found(tmp_path_factory, prepared):
+    data_dir = tmp_path_factory.mktemp("found") / "data"
+    prepared.empty(data_dir)
+    installation = open_installation({"NEEDFUL_DATA": str(data_dir)})
     with database(installation) as served:
         asyncio.run(migrate(served))
         yield served

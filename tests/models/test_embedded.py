@@ -53,7 +53,9 @@ def ask(credentials, query: str, *, password: str | None = None):
 def servers(root: Path) -> list[psutil.Process]:
     """The database servers at work in a data directory, whoever started them."""
     mark = f"{root}/postgres"
-    return [process for process in psutil.process_iter(["cmdline"]) if mark in (process.info["cmdline"] or ())]
+    found = [one for one in psutil.process_iter(["cmdline", "ppid"]) if mark in (one.info["cmdline"] or ())]
+    # What a server has just forked bears its name for a moment.
+    return [one for one in found if one.info["ppid"] not in {other.pid for other in found}]
 
 
 def wait_until_gone(root: Path) -> None:

@@ -19,7 +19,7 @@ from models.database import connect_once
 from models.embedded import Database, database
 from models.installation import Installation, open_installation
 from models.vocabulary import Category, Purpose, to_bits
-from tests.conftest import run_cli, running_server
+from tests.conftest import all_running, running_server
 from tests.oauth.wire import ISSUER, Partner, new_key
 
 DOCUMENT = "{ viewer { role organization purposes } }"
@@ -90,13 +90,14 @@ class Pair:
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory) -> Iterator[Pair]:
+def pair(tmp_path_factory, prepared) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("partners")
     data_dir, logs = folder / "data", (folder / "one.log", folder / "two.log")
-    run_cli("demo", "--people", "10", "--seed", "3", data_dir=data_dir)
+    prepared.demo(data_dir, 10)
     environment = {"NEEDFUL_PUBLIC_URL": ISSUER}
     with ExitStack() as stack:
-        urls = tuple(stack.enter_context(running_server(data_dir, log, environment=environment)) for log in logs)
+        servers = (running_server(data_dir, log, environment=environment) for log in logs)
+        urls = tuple(stack.enter_context(all_running(*servers)))
         installation = open_installation({**os.environ, "NEEDFUL_DATA": str(data_dir)})
         found = stack.enter_context(database(installation))
         yield Pair(urls, logs, installation, found, stack.enter_context(httpx.Client(timeout=60)))

@@ -12,6 +12,10 @@ from models.database import connect
 from tests.oauth.wire import API_URL, Holder
 
 INSERTS = {
+    "idempotency_key": (
+        "INSERT INTO idempotency_key (client, key_digest, request_digest, noun, row_id, expires_at) VALUES"
+        " (gen_random_uuid(), convert_to($1, 'UTF8'), '', 'Policy', gen_random_uuid(), now() + $2::interval)"
+    ),
     "rate_count": "INSERT INTO rate_count (key, count, expires_at) VALUES ($1, 1, now() + $2::interval)",
     "revocation": "INSERT INTO revocation (kind, key, expires_at) VALUES ('TOKEN', $1, now() + $2::interval)",
     "token_use": "INSERT INTO token_use (token_id, shown, expires_at) VALUES ($1, 1, now() + $2::interval)",
@@ -30,7 +34,13 @@ def application(pair, act):
 
 
 def test_what_has_run_out_is_deleted_and_nothing_else(pair):
-    columns = {"rate_count": "key", "revocation": "key", "token_use": "token_id", "used_proof": "id"}
+    columns = {
+        "idempotency_key": "convert_from(key_digest, 'UTF8')",
+        "rate_count": "key",
+        "revocation": "key",
+        "token_use": "token_id",
+        "used_proof": "id",
+    }
     assert set(columns) == set(OVER) - {"failed_login", "session"}
 
     async def act(pool):

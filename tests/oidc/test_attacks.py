@@ -23,7 +23,7 @@ from joserfc.jwk import OctKey, RSAKey
 from app import Settings
 from models.database import connect_once
 from models.installation import InstallationError
-from tests.conftest import running_server
+from tests.conftest import TLS, running_server
 
 SECRET = "a-secret-of-the-test-0123456789abcdef"
 CLIENT = "needful"
@@ -152,7 +152,7 @@ def issuer(running):
 
 @pytest.fixture
 def browser(running):
-    with httpx.Client(base_url=running.url, timeout=20) as opened:
+    with httpx.Client(base_url=running.url, timeout=20, verify=TLS) as opened:
         yield opened
 
 

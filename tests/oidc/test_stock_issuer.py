@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from authz.staff import OperatorRefusedError
-from tests.conftest import ROOT, run_cli, running_server
+from tests.conftest import ROOT, TLS, run_cli, running_server
 from tests.test_http_audit import node
 
 FOLDER = ROOT / "tests" / "oidc"
@@ -52,11 +52,12 @@ class Staffed:
         address = f"{self.url}/oidc/login" + (f"?return_to={return_to}" if return_to else "")
         if browser:
             return self.walk(browser, address, name=name, claims=claims, amr=amr)
-        with httpx.Client(timeout=20) as fresh:
+        with httpx.Client(timeout=20, verify=TLS) as fresh:
             return self.walk(fresh, address, name=name, claims=claims, amr=amr)
 
     def ask(self, token, query="{ viewer { role } }"):
-        return httpx.post(f"{self.url}/graphql", json={"query": query}, headers={"Authorization": f"Bearer {token}"})
+        sent = {"Authorization": f"Bearer {token}"}
+        return httpx.post(f"{self.url}/graphql", json={"query": query}, headers=sent, verify=TLS)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def test_the_same_person_is_the_same_member_of_staff_again(staffed, server):
 
 
 def test_return_to_gets_a_code_in_the_fragment_that_is_good_once_and_in_that_browser_only(staffed):
-    with httpx.Client(timeout=20) as browser:
+    with httpx.Client(timeout=20, verify=TLS) as browser:
         response = staffed.log_in("li.return", return_to="/graphql", browser=browser)
         address = response.headers["location"]
         assert re.fullmatch(r"/graphql#code=[\w-]+", address)

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from cli import demo_greeting
+from resolvers.demo_tokens import demo_greeting
 from tests.conftest import PRODUCTION, running_server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -164,7 +164,8 @@ def test_a_client_that_is_no_browser_gets_json(server, accept):
     assert response.headers["content-type"].startswith("application/json")
 
 
-def test_outside_demo_mode_a_link_brings_no_token(server, visit, token, tmp_path):
+def test_outside_demo_mode_a_link_brings_no_token(server, prepared, visit, token, tmp_path):
+    prepared.empty(tmp_path / "data")
     with running_server(tmp_path / "data", tmp_path / "log", environment=PRODUCTION) as address:
         visit.page.goto(f"{address}/graphql#{urlencode({'token': token})}")
         expect(visit.page.locator("#who")).to_have_text("no token")

@@ -204,8 +204,13 @@ def _policy_pairs(subject: Subject, of: str, person: Row | None, policy: Row) ->
     yield from _with(relations, "contract_open" if opened else "none")
 
 
+def reported(claim: Row) -> bool:
+    """Was this claim ever more than a draft? A draft that was withdrawn has no time of closing."""
+    return claim.status != "DRAFT" and (claim.status != "WITHDRAWN" or claim.closedAt is not None)
+
+
 def _claim_pairs(subject: Subject, of: str, person: Row | None, claim: Row) -> Iterator[Pair]:
-    if claim.status == "DRAFT":
+    if not reported(claim):
         return
     relations = _personal(subject, of, person, claim.policy)
     if subject.assigned("claim", claim):

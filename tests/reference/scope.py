@@ -3,19 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.reference.decide import Subject, live_disclosure, named
+from tests.reference.decide import Subject, live_disclosure, named, reported
 from tests.reference.world import Row
 
 APPLIED_FOR = {"SUBMITTED", "UNDERWRITING", "DECLINED", "AWAITING_PAYMENT"}
 ISSUED = {"IN_FORCE", "GRACE", "LAPSED", "SURRENDERED", "EXPIRED", "TERMINATED"}
 NODES = ("User", "Policy", "Beneficiary", "Claim", "Consent", "Device")
+WITHOUT_ID = ("Permission", "Correction")
 
 
 @dataclass
 class Scope:
     """The rows that exist, by type; `audience` maps users to the ids that a recipient knows them by."""
 
-    rows: dict[str, set[Row]] = field(default_factory=lambda: {kind: set() for kind in NODES})
+    rows: dict[str, set[Row]] = field(default_factory=lambda: {kind: set() for kind in (*NODES, *WITHOUT_ID)})
     audience: dict[Row, str] | None = None
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -49,8 +50,8 @@ def _organization(subject: Subject) -> Row:
     return subject.organization
 
 
-def _not_draft(claims: Iterable[Row]) -> list[Row]:
-    return [claim for claim in claims if claim.status != "DRAFT"]
+def _reported(claims: Iterable[Row]) -> list[Row]:
+    return [claim for claim in claims if reported(claim)]
 
 
 def _assigned_cases(subject: Subject) -> list[Row]:
@@ -80,6 +81,9 @@ def _own(found: Scope, subject: Subject) -> None:
         found.add(world.claims_of(person))
         found.add(world.linked("Consent", "user", person))
         found.add(world.linked("Device", "user", person))
+        found.add(world.linked("Correction", "user", person))
+        if subject.role == "customer":
+            found.add(world.linked("Permission", "user", person))
 
 
 def _audience(found: Scope, subject: Subject) -> None:
@@ -103,7 +107,7 @@ def _broker_agent(found: Scope, subject: Subject) -> None:
 def _everything(found: Scope, subject: Subject) -> None:
     """All policies and what belongs to them; no consents, no devices."""
     _policies(found, subject, subject.world.all("Policy"), beneficiaries=True)
-    found.add(_not_draft(subject.world.all("Claim")))
+    found.add(_reported(subject.world.all("Claim")))
 
 
 def _risk_analyst(found: Scope, subject: Subject) -> None:
@@ -112,7 +116,7 @@ def _risk_analyst(found: Scope, subject: Subject) -> None:
         found.add(subject.world.all("Device"))
         return
     cases = _assigned_cases(subject)
-    claims = _not_draft(case.claim for case in cases if case.claim is not None)
+    claims = _reported(case.claim for case in cases if case.claim is not None)
     found.add(case.user for case in cases)
     found.add(claims)
     found.add(claim.policy for claim in claims)
@@ -131,9 +135,11 @@ def _privacy_officer(found: Scope, subject: Subject) -> None:
         for policy in world.linked("Policy", "policyholder", person):
             found.add(world.linked("Beneficiary", "policy", policy))
         found.add(world.policies_of(person))
-        found.add(_not_draft(world.claims_of(person)))
+        found.add(_reported(world.claims_of(person)))
         found.add(world.linked("Consent", "user", person))
         found.add(world.linked("Device", "user", person))
+        if subject.purpose == "rights_request":
+            found.add(world.linked("Correction", "user", person))
 
 
 def _insurer(found: Scope, subject: Subject) -> None:
@@ -142,9 +148,10 @@ def _insurer(found: Scope, subject: Subject) -> None:
     if subject.purpose == "application":
         policies = [policy for policy in policies if policy.status in APPLIED_FOR]
     elif subject.purpose == "policy_service":
-        policies = [policy for policy in policies if policy.status in ISSUED]
+        # What never began is a withdrawn application.
+        policies = [policy for policy in policies if policy.status in ISSUED and policy.startsOn is not None]
     else:
-        claims = [claim for policy in policies for claim in _not_draft(world.linked("Claim", "policy", policy))]
+        claims = [claim for policy in policies for claim in _reported(world.linked("Claim", "policy", policy))]
         policies = [claim.policy for claim in claims]
         found.add(claims)
     _policies(found, subject, policies, beneficiaries=True)
@@ -157,7 +164,7 @@ def _health_provider(found: Scope, subject: Subject) -> None:
 
 
 def _loss_adjuster(found: Scope, subject: Subject) -> None:
-    claims = _not_draft(claim for claim in subject.world.all("Claim") if subject.assigned("claim", claim))
+    claims = _reported(claim for claim in subject.world.all("Claim") if subject.assigned("claim", claim))
     found.add(claims)
     _policies(found, subject, [claim.policy for claim in claims], beneficiaries=False)
 
@@ -165,7 +172,7 @@ def _loss_adjuster(found: Scope, subject: Subject) -> None:
 def _service_provider(found: Scope, subject: Subject) -> None:
     cases = _assigned_cases(subject)
     _loss_adjuster(found, subject)
-    claims = _not_draft(case.claim for case in cases if case.claim is not None)
+    claims = _reported(case.claim for case in cases if case.claim is not None)
     found.add(claims)
     _policies(found, subject, [claim.policy for claim in claims], beneficiaries=False)
     found.add(case.user for case in cases)

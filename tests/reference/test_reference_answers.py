@@ -56,6 +56,26 @@ def test_a_customer_has_own_rows_the_insured_of_held_policies_and_own_claims_as_
     assert rows(tiny, "customer", "research", username="zs") == expected
 
 
+def test_permissions_are_a_customers_own_corrections_a_guardians_too_and_a_version_nobody_elses(tiny: Tiny) -> None:
+    mother, child = tiny.user("mother"), tiny.user("kid", birthDate="2015-01-01", version=3)
+    tiny.add("GuardianLink", guardian=mother, child=child, verifiedAt=PAST, revokedAt=None)
+    tiny.add("Permission", user=child, kind="PUSH", granted=False, decidedAt=PAST)
+    tiny.add("Permission", user=child, kind="CALL", granted=True, decidedAt=PAST)
+    for day in ("2026-05-02", "2026-05-01"):
+        moment = f"{day}T08:00:00+08:00"
+        tiny.add("Correction", user=child, coordinate=f"User.{day}", correctedAt=moment, recipients=["甲"])
+    tiny.staff("risk01", "risk_analyst")
+    document = f'{{ user(id: "{child}") {{ version permissions {{ kind granted }} corrections {{ coordinate }} }} }}'
+    corrections = [{"coordinate": "User.2026-05-01"}, {"coordinate": "User.2026-05-02"}]
+    permissions = [{"kind": "CALL", "granted": True}, {"kind": "PUSH", "granted": False}]
+    own = ask(tiny, document, "customer", "account_service", username="kid")["data"]["user"]
+    assert own == {"version": 3, "permissions": permissions, "corrections": corrections}
+    guarded = ask(tiny, document, "guardian", "account_service", username="mother")["data"]["user"]
+    assert guarded == {"version": 3, "permissions": [], "corrections": corrections}
+    analysed = ask(tiny, document, "risk_analyst", "security", username="risk01")["data"]["user"]
+    assert analysed == {"version": None, "permissions": [], "corrections": []}
+
+
 def test_a_guardian_has_the_childs_rows_and_none_of_their_own(tiny: Tiny) -> None:
     guardian, child, grown = tiny.user("mother"), tiny.user(None, birthDate="2015-01-01"), tiny.user(None)
     for person in (child, grown):

@@ -157,13 +157,14 @@ def test_an_insured_is_no_holder_of(tiny: Tiny) -> None:
 def test_a_claim_is_open_from_reported_to_approved_and_a_draft_is_no_witness(tiny: Tiny) -> None:
     person, insurer = tiny.user("zs"), tiny.organization("INS1")
     policy = tiny.policy(person, person, insurer)
-    claims = {state: tiny.claim(policy, state) for state in CLAIM_STATES}
+    claims = {state: tiny.claim(policy, state, closedAt=PAST) for state in CLAIM_STATES}
+    withdrawn_draft = tiny.claim(policy, "WITHDRAWN", closedAt=None)
 
     def find(claim):
         return situation(tiny, "insurer", "claim_handling", "INSURED", claim, org_code="INS1")
 
     bases = {state: find(claim) for state, claim in claims.items()}
-    assert bases.pop("DRAFT") == NOTHING
+    assert bases.pop("DRAFT") == find(withdrawn_draft) == NOTHING
     opened = {state for state, found in bases.items() if found == {("underwriter", "contract_open")}}
     assert opened == set(CLAIM_STATES[1:7])
     assert all(bases[state] == {("underwriter", "none")} for state in CLAIM_STATES[7:])

@@ -29,6 +29,8 @@ USER_FIELDS: dict[str, Any] = {
     "healthDeclaration": "无既往病史",
     "region": "浙江",
     "nickname": "小张",
+    "avatar": "https://pictures.example.com/1.jpg",
+    "profileSource": "WECHAT",
     "tags": ["旅行"],
 }
 CLAIM_FIELDS: dict[str, Any] = {
@@ -90,7 +92,8 @@ class Tiny:
         """A policy with a product of its own."""
         number = len(self.lines)
         product = f"PR{number:04}"
-        self.add("Product", code=product, name="意外险", insurer=insurer)
+        items = [{"part": "POLICYHOLDER", "item": "name", "clause": "C04"}]
+        self.add("Product", code=product, name="意外险", insurer=insurer, items=items)
         given = {
             "startsOn": "2026-01-01",
             "endsOn": "2026-12-31",

@@ -20,6 +20,8 @@ LINKS: dict[str, dict[str, str]] = {
     "Product": {"insurer": "Organization"},
     "User": {},
     "Device": {"user": "User"},
+    "Permission": {"user": "User"},
+    "Correction": {"user": "User"},
     "VirtualPhone": {"user": "User", "organization": "Organization"},
     "Policy": {"product": "Product", "insurer": "Organization", "policyholder": "User", "insured": "User"},
     "Beneficiary": {"policy": "Policy", "person": "User"},
@@ -42,6 +44,14 @@ LINKS: dict[str, dict[str, str]] = {
 }
 """Per type the fields of a line that name another line, and that line's type."""
 
+LEFT_OUT: dict[str, dict[str, Any]] = {
+    "User": {"avatar": None, "profileSource": None, "version": 1},
+    "Device": {"pushIdKind": None},
+    "Claim": {"diagnosisCode": None},
+    "Consent": {"givenByGuardian": False},
+}
+"""What only writes bring about: a line may leave it out, and then it is this."""
+
 NAMES = {"Staff": "username", "Organization": "code", "Product": "code"}
 """What the lines of a type are named by, if not by their id."""
 
@@ -55,7 +65,7 @@ class Row:
     def __init__(self, line: dict[str, Any]) -> None:
         """Take a line as it was written."""
         self.type: str = line["type"]
-        self.fields: dict[str, Any] = dict(line)
+        self.fields: dict[str, Any] = {**LEFT_OUT.get(self.type, {}), **line}
 
     def __getattr__(self, name: str) -> Any:
         """Read a field; one that the line lacks is an error, never a silent None."""

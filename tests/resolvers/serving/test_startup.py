@@ -37,15 +37,8 @@ def refusal(data_dir, **environment) -> str:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = str(found.getsockname()[1])
-    done = subprocess.run(
-        [sys.executable, "cli.py", "serve", "--port", port],
-        cwd=ROOT,
-        env={**os.environ, "NEEDFUL_DATA": str(data_dir), **PRODUCTION, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    production = {**PRODUCTION, **environment}
+    done = run_cli("serve", "--port", port, data_dir=data_dir, check=False, environment=production)
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -158,9 +151,10 @@ def test_c58_a_signing_key_out_of_a_specification_is_refused(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def production(tmp_path_factory):
+def production(prepared, tmp_path_factory):
     """The data directory of a server that has run outside demo mode."""
     folder = tmp_path_factory.mktemp("production")
+    prepared.empty(folder / "data")
     with running_server(folder / "data", folder / "log", environment=PRODUCTION):
         pass
     return folder / "data"
@@ -199,8 +193,9 @@ def unmarked(*paths):
         path.write_text(json.dumps(stored))
 
 
-def test_c58_demo_data_do_not_start_outside_demo_mode_and_do_in_it(tmp_path):
+def test_c58_demo_data_do_not_start_outside_demo_mode_and_do_in_it(prepared, tmp_path):
     data_dir = tmp_path / "data"
+    prepared.empty(data_dir)
     run_cli("token", "--role", "auditor", "--purpose", "administration", data_dir=data_dir)
     unmarked(data_dir / "keyring.json", data_dir / "token-keys.json")
     assert "holds demo data" in refusal(data_dir)
@@ -214,17 +209,15 @@ def test_demo_mode_refuses_none_of_these(tmp_path):
     assert checked(tmp_path, NEEDFUL_DEMO="1", NEEDFUL_REGION="us-east-1", DATABASE_URL=known) is None
 
 
-@pytest.mark.parametrize("command", [("token", "--role", "auditor", "--purpose", "administration"), ("staff", "list")])
-def test_demo_mode_does_not_run_over_an_installation_made_outside_it(tmp_path, command):
+def test_demo_mode_does_not_run_over_an_installation_made_outside_it(tmp_path):
     data_dir = tmp_path / "real"
     environment = {**os.environ, "NEEDFUL_DATA": str(data_dir)}
     made = subprocess.run(
         [sys.executable, "cli.py", "migrate"], cwd=ROOT, env={**environment, **PRODUCTION}, check=False
     )
     assert made.returncode == 0
-    done = run_cli(*command, data_dir=data_dir, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "was set up outside demo mode: set NEEDFUL_DEMO=0" in done.stderr
-    done = run_cli("demo", "--people", "5", data_dir=data_dir, check=False)
-    assert done.returncode == 1
-    assert "was set up outside demo mode" in done.stderr
+    minting = ("token", "--role", "auditor", "--purpose", "administration")
+    for command in (minting, ("staff", "list"), ("demo", "--people", "5")):
+        done = run_cli(*command, data_dir=data_dir, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "was set up outside demo mode: set NEEDFUL_DEMO=0" in done.stderr

@@ -15,7 +15,7 @@ from app import Settings
 from models.installation import InstallationError
 from resolvers.serving.listening import read_listening
 from resolvers.writes import HEAVY_AT_ONCE
-from tests.conftest import PRODUCTION, ROOT, running_server
+from tests.conftest import PRODUCTION, ROOT, TLS, running_server
 
 
 def workers(parent: int) -> list[psutil.Process]:
@@ -35,7 +35,7 @@ def answering(url: str, parent: int, *, connections: int = 60) -> set[int]:
     """The processes that hold this client's connections, each of which has had its answer."""
     with ExitStack() as stack:
         for _ in range(connections):
-            client = stack.enter_context(httpx.Client(timeout=10))
+            client = stack.enter_context(httpx.Client(timeout=10, verify=TLS))
             assert client.get(f"{url}/readyz").json() == {"status": "ready"}
         port = int(url.rsplit(":", 1)[1])
         return {
@@ -53,14 +53,6 @@ def until(condition, seconds: float = 20):
             return found
         time.sleep(0.05)
     raise AssertionError("it did not happen in time")
-
-
-@pytest.fixture(scope="module")
-def three(server, tmp_path_factory):
-    """Three workers on the suite's own database."""
-    running = running_server(server.data_dir, tmp_path_factory.mktemp("three") / "log", "--workers", "3")
-    with running as url:
-        yield url, running.process.pid
 
 
 def test_all_workers_are_up_when_the_server_says_it_is_ready(three):
@@ -114,8 +106,10 @@ def stopped(running, url, sent) -> list[psutil.Process]:
     return family
 
 
-def test_a_stop_ends_workers_and_database_and_leaves_nothing_running(tmp_path):
-    running = running_server(tmp_path / "data", tmp_path / "log", "--workers", "2", environment=PRODUCTION)
+def test_a_stop_ends_workers_and_database_and_leaves_nothing_running(prepared, tmp_path):
+    prepared.empty(tmp_path / "data")
+    log, workers = tmp_path / "log", ("--workers", "2")
+    running = running_server(tmp_path / "data", log, *workers, environment=PRODUCTION, from_scratch=True)
     with running as url:
         database = [one for one in psutil.Process(running.process.pid).children() if "postgres" in one.name()]
         assert len(database) == 1

@@ -1,0 +1,102 @@
+"""What every read of a plan is given, whether it answers a query or shows what a mutation wrote."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from authz.caveats import RowCeiling
+from authz.narrowing import bound_names, let_through, row_ceiling
+from authz.subjects import Subject
+from authz.tokens import LONGEST
+from models.vocabulary import Purpose, Role
+from resolvers.masks import Masks
+from resolvers.problems import Code, RequestRefusedError
+from resolvers.run import Run
+from resolvers.times import SHANGHAI
+from resolvers.wards import wards_of
+from vault.keyring import Keyring
+from vault.sealing import KeyCache
+
+_COUNT_PEOPLE = """
+INSERT INTO audience_use (recipient, day, shown) VALUES ($1, $2, $3)
+ON CONFLICT (recipient, day) DO UPDATE SET shown = audience_use.shown + excluded.shown RETURNING shown
+"""
+# What was refused counts on too, and must not run over the counter's end.
+_COUNT_ROWS = """
+INSERT INTO token_use (token_id, shown, expires_at) VALUES ($1, $2, $3) ON CONFLICT (token_id) DO UPDATE
+SET shown = least(token_use.shown::bigint + excluded.shown, 2147483647) RETURNING shown
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What reads are done with."""
+
+    keyring: Keyring
+    keys: KeyCache
+    masks: Masks
+    audience_ceiling: int
+    clock: Callable[[], datetime]
+
+    async def caller(self, connection: Any, subject: Subject) -> dict[str, Any]:  # noqa: ANN401 - asyncpg's proxy
+        """What belongs to the caller, by the names that statements bind it under."""
+        wards = []
+        if subject.role == Role.GUARDIAN and subject.person:
+            wards = await wards_of(connection, subject.person, keys=self.keys, now=self.clock())
+        return {
+            "person": subject.person,
+            "account": subject.account,
+            "organization": subject.organization,
+            "wards": wards,
+            **bound_names(subject),
+        }
+
+    async def run(
+        self,
+        connection: Any,  # noqa: ANN401 - asyncpg's proxy
+        subject: Subject,
+        purpose: Purpose,
+        *,
+        ruleset: int,
+        variables: Mapping[str, Any],
+    ) -> Run:
+        """One execution of a plan on one connection."""
+        ceiling = row_ceiling(subject)
+        return Run(
+            fetch=connection.fetch,
+            subject=subject,
+            purpose=purpose,
+            ruleset=ruleset,
+            caller=await self.caller(connection, subject),
+            variables=variables,
+            keyring=self.keyring,
+            keys=self.keys,
+            masks=self.masks,
+            now=self.clock(),
+            count_people=partial(self._count_people, connection, subject),
+            count_rows=partial(self._count_rows, connection, subject, ceiling) if ceiling else None,
+        )
+
+    async def _count_rows(
+        self,
+        connection: Any,  # noqa: ANN401 - asyncpg's proxy
+        subject: Subject,
+        ceiling: RowCeiling,
+        count: int,
+    ) -> int:
+        """How many of `count` rows about to be shown stay under the ceiling of the token's whole life."""
+        shown = await connection.fetchval(_COUNT_ROWS, subject.token_id, count, self.clock() + LONGEST)
+        return let_through(ceiling, shown=shown, count=count)
+
+    async def _count_people(self, connection: Any, subject: Subject, count: int) -> None:  # noqa: ANN401 - as above
+        """A marketing recipient sees so many people a day and no more (C21: no enumeration)."""
+        now = self.clock().astimezone(SHANGHAI)
+        recipient = str(subject.organization or "brokerage")
+        shown = await connection.fetchval(_COUNT_PEOPLE, recipient, now.date(), count)
+        if shown > self.audience_ceiling:
+            tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+            message = "Today's ceiling of people shown for marketing is reached. Come back tomorrow."
+            wait = str(int((tomorrow - now).total_seconds()) + 1)
+            raise RequestRefusedError(Code.RATE_LIMITED, message, headers={"Retry-After": wait})

@@ -1,0 +1,97 @@
+"""Exactly once: a write under a client's idempotency key is done once, and asked for again is only shown again.
+
+The key stands for 24 hours for one request of one client. A problem undoes what its write had begun and keeps nothing:
+once its cause is mended the same key may be used again, for the same request or for the corrected one.
+Shape of the header: the IETF's draft "The Idempotency-Key HTTP Header Field"; it is read as it comes, quotes and all.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from resolvers.payloads import Once, Problem, ProblemCode, Write, Written
+from resolvers.problems import bad_input
+from resolvers.writing.targets import still_permitted
+from vault.keyring import Keyring
+
+KEPT = timedelta(hours=24)
+_HASHED = b"idempotency"
+
+_LOCK = "SELECT pg_advisory_xact_lock($1)"
+_FIND = """
+SELECT request_digest, noun, row_id FROM idempotency_key WHERE client = $1 AND key_digest = $2 AND expires_at > $3
+"""
+_KEEP = """
+INSERT INTO idempotency_key (client, key_digest, request_digest, noun, row_id, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (client, key_digest) DO UPDATE SET request_digest = excluded.request_digest, noun = excluded.noun,
+row_id = excluded.row_id, expires_at = excluded.expires_at
+"""
+
+
+def once_of(keyring: Keyring, key: str, *, request: Sequence[Any]) -> Once:
+    """A key and what it stands for as keyed hashes. `request`: all that makes it this one, as JSON has it.
+
+    Raises BAD_USER_INPUT for what is nested deeper than any input.
+    """
+    try:
+        text = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        raise bad_input("variables", "The variables are nested deeper than any input of this schema.") from None
+    return Once(_digest(keyring, b"key", key.encode()), _digest(keyring, b"request", text))
+
+
+def _digest(keyring: Keyring, kind: bytes, value: bytes) -> bytes:
+    return hmac.digest(keyring.cursor, b"\0".join((_HASHED, kind, value)), "sha256")
+
+
+async def done_once(write: Write, work: Callable[[], Awaitable[Written | Problem]]) -> Written | Problem:
+    """Do some work, unless it was done under the same key: then give what it wrote, if the caller still may.
+
+    Of work that ends in a problem nothing stays.
+    """
+    once, client = write.once, write.subject.identity
+    if once is None or client is None:
+        return await _all_or_nothing(write, work)
+    # Whoever comes with the same key meanwhile waits for the end of this transaction.
+    await write.connection.execute(_LOCK, int.from_bytes(_place(client, once), "big", signed=True))
+    found = await write.connection.fetchrow(_FIND, client, once.key_digest, write.now)
+    if found is not None:
+        return await _again(write, found, once)
+    outcome = await _all_or_nothing(write, work)
+    if isinstance(outcome, Written):
+        expires = write.now + KEPT
+        row = (client, once.key_digest, once.request_digest, outcome.noun, outcome.id, expires)
+        await write.connection.execute(_KEEP, *row)
+    return outcome
+
+
+async def _all_or_nothing(write: Write, work: Callable[[], Awaitable[Written | Problem]]) -> Written | Problem:
+    """Some work; what was refused halfway leaves nothing behind, though its ledger row is committed."""
+    savepoint = write.connection.transaction()
+    await savepoint.start()
+    try:
+        outcome = await work()
+    except BaseException:
+        await savepoint.rollback()
+        raise
+    await (savepoint.commit() if isinstance(outcome, Written) else savepoint.rollback())
+    return outcome
+
+
+def _place(client: UUID, once: Once) -> bytes:
+    """Where the lock of a key stands. Two keys that share one wait for each other and no more."""
+    return hmac.digest(client.bytes, once.key_digest, "sha256")[:8]
+
+
+async def _again(write: Write, found: Any, once: Once) -> Written | Problem:  # noqa: ANN401 - asyncpg's row
+    if not hmac.compare_digest(found[0], once.request_digest):
+        message = "This Idempotency-Key stands for another request. Take a new key for a new request."
+        return Problem(ProblemCode.IDEMPOTENCY_KEY_REUSED, message)
+    write.repeated = True
+    written = Written(found[1], found[2])
+    return await still_permitted(write, written) or written

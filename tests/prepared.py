@@ -1,0 +1,48 @@
+"""Data directories that tests begin with: made once, by the same code as any other, and copied while nobody uses them.
+
+A first start makes a cluster and runs every migration, which takes three seconds; what it does is tested where a test
+says so (`models/test_embedded.py`, `test_readme.py`).
+"""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from models.database import migrate
+from models.embedded import database
+from models.installation import open_installation
+
+RunCli = Callable[..., object]
+
+
+class Prepared:
+    """Makes data directories below a folder of its own, and gives copies."""
+
+    def __init__(self, folder: Path, run_cli: RunCli) -> None:
+        self._folder, self._run_cli = folder, run_cli
+
+    def empty(self, data_dir: Path) -> None:
+        """A database up to date that holds nothing; no keys yet, so the first start may be in either mode."""
+        made = self._folder / "empty"
+        if not made.exists():
+            with database(open_installation({"NEEDFUL_DATA": str(made)})) as found:
+                asyncio.run(migrate(found))
+        _copy(made, data_dir)
+
+    def demo(self, data_dir: Path, people: int, *, seed: int = 3, plaintext: Path | None = None) -> None:
+        """What `demo` makes; its plain lines too, if asked for. Copies of one have the same keys."""
+        made = self._folder / f"{people}-{seed}"
+        plain = self._folder / f"{people}-{seed}.jsonl"
+        if not made.exists():
+            self.empty(made)
+            wanted = ("--people", str(people), "--seed", str(seed), "--plaintext", str(plain))
+            self._run_cli("demo", *wanted, data_dir=made)
+        _copy(made, data_dir)
+        if plaintext:
+            _copy(plain, plaintext)
+
+
+def _copy(made: Path, place: Path) -> None:
+    # Owners are kept: the cluster's is not whoever runs the tests.
+    subprocess.run(["cp", "-a", made, place], check=True)
