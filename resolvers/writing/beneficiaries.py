@@ -157,8 +157,13 @@ def _misshared(named: Sequence[Named]) -> Problem | None:
     if totals.keys() != set(range(1, len(totals) + 1)):
         message = "Orders count from 1, without gaps. Several beneficiaries may be of one order."
         return Problem(ProblemCode.ITEM_INVALID, message, field="beneficiaries")
-    if any(total != _WHOLE for total in totals.values()):
-        message = "The shares of the beneficiaries of one order total 100 exactly. Name nobody for the legal heirs."
+    for order, total in sorted(totals.items()):
+        if total == _WHOLE:
+            continue
+        message = (
+            f"The shares of the beneficiaries of one order total 100 (percent) exactly; those of order {order} total"
+            f" {total}. Name nobody for the legal heirs."
+        )
         return Problem(ProblemCode.SHARES_NOT_WHOLE, message, field="beneficiaries", clause="C06")
     return None
 

@@ -91,7 +91,8 @@ async def link_wechat(
 async def _own(write: Write, person: UUID | None, if_version: int | None) -> Target | Problem:
     found = await target(write, "User", person, if_version=if_version)
     if isinstance(found, Problem) and found.code is ProblemCode.NOT_FOUND:
-        return replace(found, field="user")
+        message = "There is no such person for you. A guardian names the ward by `user`."
+        return replace(found, message=message, field="user")
     return found
 
 

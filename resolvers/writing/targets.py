@@ -39,7 +39,10 @@ _REMEDIES = {
     Reason.RULE_DENIES: "A rule denies this. Ask the security team if that is meant.",
     Reason.ROLE: "Your role does not do this.",
     Reason.PURPOSE: "Your role does this for another purpose. Name that one in X-Purpose, if it is yours.",
-    Reason.RELATION: "Only somebody tied to this row may do this: the person, their guardian, who is assigned to it.",
+    Reason.RELATION: (
+        "Only somebody tied to this row may do this: the person, their guardian, who is assigned to it."
+        " A handler takes a claim first, by assignClaim."
+    ),
     Reason.BASIS: "This can only be done while its basis is open: a running application, contract or claim.",
 }
 

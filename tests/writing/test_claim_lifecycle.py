@@ -61,7 +61,7 @@ TABLE: dict[str, dict[str, str]] = {
     "handler": {
         "assign": "-xxxxxxxxsx",
         "engage": "-sssxxsssss",
-        "request": "-xsxxxsbbbb",
+        "request": "-xxxxxsbbbb",
         "pay": "-sssssxbbbb",
         "close": "-ssssssxxsx",
         "*": "rrrrrrrrrrr",
@@ -83,7 +83,7 @@ TABLE: dict[str, dict[str, str]] = {
         "*": "rrrrrrrrrrr",
     },
     "insurer": {
-        "request": "-xsxxxsbbbb",
+        "request": "-xxxxxsbbbb",
         "approve": "-ssxxxsbbbb",
         "reject": "-ssxxxsbbbb",
         "pay": "-sssssxbbbb",
