@@ -195,7 +195,7 @@ async def _file_of(write: Write, given: Draft) -> _File | Problem:
     if isinstance(found, Problem):
         return found
     if given.policy is not None and given.policy != found.row["policy_id"]:
-        return _invalid("policy", "A claim stays with its policy. Leave this out, or draft another claim.")
+        return items.invalid("policy", "A claim stays with its policy. Leave this out, or draft another claim.")
     return await _opened_file(write, found)
 
 
@@ -203,7 +203,7 @@ async def _new_file(write: Write, given: Draft) -> _File | Problem:
     if given.policy is None:
         return Problem(ProblemCode.ITEM_MISSING, "Name the policy to claim on, or the claim to add to.", field="policy")
     if given.if_version is not None:
-        return _invalid("ifVersion", "A new claim has no version yet. Leave this out.")
+        return items.invalid("ifVersion", "A new claim has no version yet. Leave this out.")
     found = await target(write, "Policy", given.policy, of=DataSubject.INSURED)
     if isinstance(found, Problem):
         return replace(found, field="policy") if found.field == "id" else found
@@ -272,7 +272,7 @@ def _unacceptable_reporter(write: Write, file: _File, told: _Told) -> Problem | 
         message = "Who reported this claim is on record. Leave this out."
         return Problem(ProblemCode.ITEM_ON_RECORD, message, field="reporter", clause="C09")
     if told.relation is RelationToInsured.SELF:
-        return _invalid("reporter.relation", "Say what you are to the insured, who is somebody else.")
+        return items.invalid("reporter.relation", "Say what you are to the insured, who is somebody else.")
     coordinates = {told.reporter.field(item): f"Claim.{_REPORTER_ITEMS[item]}" for item in told.reporter.values}
     return may_give(write, file.found, coordinates)
 
@@ -309,7 +309,7 @@ def _outside_term(policy: Any, incident: str | None, today: date) -> Problem | N
     if policy["starts_on"] <= day <= min(policy["ends_on"] or today, today):
         return None
     until = f" to {policy['ends_on']}" if policy["ends_on"] else ""
-    return _invalid(
+    return items.invalid(
         "incidentDate", f"Give a day of the policy's term, {policy['starts_on']}{until}, not in the future."
     )
 
@@ -390,7 +390,3 @@ async def _insert(write: Write, file: _File, claim: UUID, columns: Mapping[str, 
     }
     await insert(write, "claim", row)
     return Written("Claim", claim)
-
-
-def _invalid(where: str, expected: str) -> Problem:
-    return Problem(ProblemCode.ITEM_INVALID, expected, field=where)

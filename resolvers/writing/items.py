@@ -128,10 +128,10 @@ def cleaned(
         except _SecretError as found:
             return never(where, str(found))
         except FormatError as expected:
-            return _invalid(where, str(expected))
+            return invalid(where, str(expected))
         for name, text in read.items():
             if values.setdefault(name, text) != text:
-                return _invalid(f"{path}.{name}" if path else name, _TWO_BIRTHS)
+                return invalid(f"{path}.{name}" if path else name, _TWO_BIRTHS)
     read_as = (id_type or IdType.RESIDENT_ID) if "idNumber" in values else None
     return Given(path, values, read_as)
 
@@ -168,7 +168,8 @@ def _read(
 _TWO_BIRTHS = "The ID number tells another birth date. Give the one of the document, or none."
 
 
-def _invalid(where: str, expected: str) -> Problem:
+def invalid(where: str, expected: str) -> Problem:
+    """ITEM_INVALID at a place of the input; `expected`: what to give there, never what was given."""
     return Problem(ProblemCode.ITEM_INVALID, expected, field=where)
 
 

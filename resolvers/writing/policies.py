@@ -11,8 +11,9 @@ from models.formats import FormatError
 from models.lifecycles import Event
 from models.policies import PolicyStatus
 from models.vocabulary import Purpose, Role
-from resolvers.payloads import Problem, ProblemCode, Write, Written
+from resolvers.payloads import Problem, Write, Written
 from resolvers.registry import NOUNS
+from resolvers.writing.items import invalid
 from resolvers.writing.minors import guarded_profile
 from resolvers.writing.people import locked_person
 from resolvers.writing.rows import change, sealed
@@ -93,14 +94,14 @@ async def record_underwriting(
 def _premium(said: Underwriting) -> dict[str, str] | Problem:
     accepted = said.outcome is UnderwritingOutcome.ACCEPT
     if said.premium is None:
-        return _invalid("premium", "Give the premium to accept at.") if accepted else {}
+        return invalid("premium", "Give the premium to accept at.") if accepted else {}
     if not accepted:
-        return _invalid("premium", "A premium comes with ACCEPT only. Leave it out.")
+        return invalid("premium", "A premium comes with ACCEPT only. Leave it out.")
     try:
         amount = formats.amount(said.premium)
     except FormatError as expected:
-        return _invalid("premium", str(expected))
-    return {"premium": str(amount)} if amount else _invalid("premium", "A premium is more than nothing.")
+        return invalid("premium", str(expected))
+    return {"premium": str(amount)} if amount else invalid("premium", "A premium is more than nothing.")
 
 
 async def record_payment(
@@ -119,20 +120,20 @@ async def record_payment(
 def _begun(cover: Cover, write: Write) -> dict[str, date] | Problem:
     starts, ends, today = cover.starts_on, cover.ends_on, write.today
     if starts is None:
-        return _invalid("startsOn", "Give the first day of cover.")
+        return invalid("startsOn", "Give the first day of cover.")
     if ends is None:
-        return _invalid("endsOn", "Give the last day of cover.")
+        return invalid("endsOn", "Give the last day of cover.")
     if abs(starts - today) > START_WITHIN:
-        return _invalid("startsOn", "Cover begins within a year from today, either way.")
+        return invalid("startsOn", "Cover begins within a year from today, either way.")
     if starts < today and write.subject.role != Role.INSURER:
-        return _invalid("startsOn", "Only the insurer lets cover begin in the past. Give today or a later day.")
+        return invalid("startsOn", "Only the insurer lets cover begin in the past. Give today or a later day.")
     return _invalid_end(ends, starts=starts, after=max(starts, today)) or {"starts_on": starts, "ends_on": ends}
 
 
 def _continued(cover: Cover, found: Target) -> dict[str, date] | Problem:
     starts, ends = found.row["starts_on"], found.row["ends_on"]
     if cover.starts_on not in (None, starts):
-        return _invalid("startsOn", "Cover has begun already. Leave this out.")
+        return invalid("startsOn", "Cover has begun already. Leave this out.")
     if cover.ends_on is None:
         return {}
     refused = _invalid_end(cover.ends_on, starts=starts, after=ends + timedelta(days=1))
@@ -143,11 +144,7 @@ def _invalid_end(ends: date, *, starts: date, after: date) -> Problem | None:
     """`after`: the first day that it can be."""
     if after <= ends <= starts + LONGEST_COVER:
         return None
-    return _invalid("endsOn", f"The last day of cover is {after} or later, and within a human life.")
-
-
-def _invalid(where: str, expected: str) -> Problem:
-    return Problem(ProblemCode.ITEM_INVALID, expected, field=where)
+    return invalid("endsOn", f"The last day of cover is {after} or later, and within a human life.")
 
 
 async def surrender(write: Write, policy: UUID | None, *, if_version: int | None) -> Written | Problem:
