@@ -1,23 +1,25 @@
 """The composition root: settings, lifespan, routes."""
 
-import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from authz.attempts import Patience
+from authz.budget import Disclosures
 from authz.compile import Snapshot, compile_ruleset
 from authz.default_rules import RULES
 from authz.expiry import keep_forgetting
@@ -26,20 +28,31 @@ from authz.oauth.metadata import Addresses
 from authz.oauth.server import AuthorizationServer
 from authz.oidc.issuer import Issuer, OidcSettings, read_oidc
 from authz.passwords import Hasher
-from authz.rules import make_ruleset, read_rules
+from authz.rules import make_ruleset, read_budgets, read_rules
 from authz.sessions import Ceiling, Sessions
-from authz.standing import Standing
+from authz.standing import Standing, StandingUnknownError
 from authz.token_keys import KeyFile
 from authz.tokens import DEMO_ISSUER, Verifier, utc_now
+from authz.unused_grants import GRANT_DAYS, keep_looking
+from ledger.head_keys import PublicKeys
+from ledger.recorder import Connect, Recorder
 from models.database import connect, connect_once
 from models.embedded import Database
+from models.faults import NO_ANSWER
 from models.installation import Installation, InstallationError
+from models.logs import configure
 from resolvers.authentication import Authentication
 from resolvers.documents import Documents
 from resolvers.endpoint import Endpoint
 from resolvers.masks import DEFAULT_MASKS
 from resolvers.oidc import CALLBACK, StaffLogin
 from resolvers.oidc import routes as oidc_routes
+from resolvers.operating.background import Work, running
+from resolvers.operating.metrics_token import metrics_token
+from resolvers.operating.observing import Observed
+from resolvers.operating.operating import Operating, OperatingSettings, Place
+from resolvers.operating.operating import routes as operating_routes
+from resolvers.operating.readiness import Check, told
 from resolvers.operations import Service
 from resolvers.payloads import Accounts
 from resolvers.rates import Rates, RateSettings
@@ -50,6 +63,8 @@ from resolvers.serving.listening import Reserved, check_public_url
 from resolvers.serving.rating import Rating
 from resolvers.serving.server import run
 from resolvers.serving.transport import Transport
+from resolvers.transparency import INCLUSION, Transparency
+from resolvers.transparency import routes as transparency_routes
 from resolvers.writes import HEAVY_AT_ONCE, Writer
 from schema import graphiql
 from schema.build import build_catalogue, build_schema
@@ -62,11 +77,10 @@ DEFAULT_RULESET = 1
 POOL_SIZE = 10
 LEAST_POOL = 2 * HEAVY_AT_ONCE
 """With fewer, those that hash passwords would hold up everybody else."""
-BESIDE_POOL = 2
-"""Connections that a worker has of its own: one asks for revocations, one counts rates."""
+BESIDE_POOL = 3
+"""Connections that a worker has of its own: for revocations, for rates, for the ledger."""
 MOST_CONNECTIONS = 80
 """Of all workers together, of the 100 that PostgreSQL has: some are left for commands."""
-READY_SECONDS = 2.0
 _LONGEST_SETTING = 12
 
 
@@ -91,6 +105,15 @@ class Settings:
     login_failures: int = 5
     """Failures in a row that lock a login (C50)."""
     lock_minutes: int = 30
+    grant_days: int | None = None
+    """After how many days unused a grant is reported, to lapse a month later; 0: never. None: as the mode has it."""
+    ledger_milliseconds: int = 250
+    """How long an answer waits for its row in the ledger; what has none by then is withheld (C59)."""
+    operating: OperatingSettings = field(default_factory=OperatingSettings)
+
+    def grant_days_of(self, *, demo: bool) -> int:
+        """The days there are; in demo mode nothing lapses by itself unless it is asked for."""
+        return (0 if demo else GRANT_DAYS) if self.grant_days is None else self.grant_days
 
     @classmethod
     def read(cls, environ: Mapping[str, str], *, workers: int = 1) -> "Settings":
@@ -108,7 +131,14 @@ class Settings:
             session_ceiling=_number(environ, "NEEDFUL_SESSION_CEILING", default.session_ceiling, range(1, 1000)),
             session_refuse=_word(environ, "NEEDFUL_SESSION_OVER", ("oldest", "refuse")) == "refuse",
             login_failures=_number(environ, "NEEDFUL_LOGIN_FAILURES", default.login_failures, range(1, 100)),
+            ledger_milliseconds=_number(
+                environ, "NEEDFUL_LEDGER_MILLISECONDS", default.ledger_milliseconds, range(10, 10_001)
+            ),
             lock_minutes=_number(environ, "NEEDFUL_LOCK_MINUTES", default.lock_minutes, range(1, 100_000)),
+            operating=OperatingSettings.read(environ),
+            grant_days=_number(environ, "NEEDFUL_GRANT_DAYS", 0, range(10_000))
+            if "NEEDFUL_GRANT_DAYS" in environ
+            else None,
         )
 
 
@@ -142,21 +172,28 @@ def _word(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> st
     return text
 
 
-def serve(
+def serve(  # noqa: PLR0913 - what a worker is given
     installation: Installation,
     database: Database,
     settings: Settings,
     reserved: Reserved,
+    folder: Path,
     on_ready: Callable[[], None],
+    number: int = 0,
 ) -> None:
-    """Serve in this process until told to stop; `on_ready` is called once it accepts connections."""
-    app = build_app(installation, database, settings)
+    """Serve in this process until told to stop; `on_ready` is called once it accepts connections.
+
+    `number` is the worker's among those of this server, `folder` where they keep their numbers together.
+    """
+    configure(os.environ)
+    app = build_app(installation, database, settings, Place(folder, number))
     rated = Rating(app, lambda: app.state.rates)
     secured = Transport(rated, https=settings.public_url.startswith("https://"))
-    run(secured, reserved, on_ready=on_ready)
+    observed = Observed(secured, lambda: app.state.operating.observers)
+    run(observed, reserved, on_ready=on_ready)
 
 
-def build_app(installation: Installation, database: Database, settings: Settings) -> Starlette:
+def build_app(installation: Installation, database: Database, settings: Settings, place: Place) -> Starlette:
     """The application over one installation and database."""
 
     @asynccontextmanager
@@ -166,26 +203,59 @@ def build_app(installation: Installation, database: Database, settings: Settings
             AsyncExitStack() as closing,
         ):
             key_file = KeyFile(installation.token_keys_path, demo=installation.demo)
-            service = build_service(installation, pool, settings, key_file)
+            own = partial(connect_once, database.application)
+            service = build_service(installation, pool, settings, key_file, connect=own)
+            recorder = service.recorder
+            closing.push_async_callback(recorder.close)
+            with suppress(*NO_ANSWER):
+                await recorder.start()
             verifier = Verifier(key_file.keys, issuers=_issuers(installation, settings))
-            standing = Standing(partial(connect_once, database.application))
+            standing = Standing(own, service.lapses.learn)
             closing.push_async_callback(standing.close)
             addresses = Addresses(settings.public_url)
             authentication = Authentication(verifier, standing, utc_now, pool, addresses.api)
-            app.state.pool = pool
             app.state.authorization_server = AuthorizationServer(
-                pool, lambda: key_file.keys, verifier, standing, addresses, utc_now, installation.demo
+                pool, lambda: key_file.keys, verifier, standing, addresses, utc_now, installation.demo, recorder
             )
-            app.state.rates = rates = Rates(settings.rates, partial(connect_once, database.application))
+            app.state.rates = rates = Rates(settings.rates, own)
             closing.push_async_callback(rates.close)
             app.state.endpoint = Endpoint(service, authentication, rates, settings.partial_status)
+            app.state.transparency = Transparency(
+                pool,
+                PublicKeys(installation.ledger_key_path),
+                replace(authentication, address=settings.public_url + INCLUSION),
+                service.recorder,
+                utc_now,
+            )
             if settings.oidc:
                 issuer = Issuer(settings.oidc, redirect_uri=settings.public_url + CALLBACK)
                 closing.push_async_callback(issuer.close)
                 app.state.staff_login = _staff_login(service, settings, issuer)
+            rereading = _Rereading(key_file, verifier)
+            app.state.operating = operating = Operating.over(
+                settings.operating,
+                place,
+                recorder=recorder,
+                pool=pool,
+                checks=_checks(standing, rereading, service),
+                paths=frozenset(route.path for route in routes if isinstance(route, Route)),
+                token=metrics_token(installation.metrics_token_path),
+                clock=utc_now,
+            )
+            service.reader.disclosures.sound = operating.alarms.sound
+            operating.begin(service.snapshot().ruleset)
+            closing.push_async_callback(operating.end, service.snapshot().ruleset)
             _spare_the_collector()
-            watch = standing.watch(_Rereading(key_file, verifier))
-            async with _running(watch), _running(keep_forgetting(pool)):
+            days, sound = settings.grant_days_of(demo=installation.demo), operating.alarms.sound
+            tasks: dict[str, Work] = {
+                "standing": partial(standing.watch, rereading),
+                "expiry": partial(keep_forgetting, pool),
+                "watch": operating.watch.keep,
+                "grants": partial(keep_looking, pool, service.snapshot, days=days, clock=utc_now, sound=sound),
+            }
+            async with AsyncExitStack() as background:
+                for name, work in tasks.items():
+                    await background.enter_async_context(running(name, work, sound))
                 yield
 
     routes = [
@@ -193,14 +263,35 @@ def build_app(installation: Installation, database: Database, settings: Settings
         graphiql.ASSETS,
         *oauth.routes(),
         *(oidc_routes() if settings.oidc else ()),
-        Route("/livez", _live),
-        Route("/readyz", _ready),
+        *transparency_routes(),
+        *operating_routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     # A redirect would repeat the Host header, which anybody may have written.
     app.router.redirect_slashes = False
     app.state.demo = installation.demo
     return app
+
+
+def _checks(standing: Standing, rereading: "_Rereading", service: Service) -> tuple[Check, ...]:
+    """What readiness looks at here: what a worker cannot answer rightly without."""
+
+    def ruleset() -> str | None:
+        return None if service.snapshot().ruleset.number else "No ruleset is in force."
+
+    async def database() -> str | None:
+        # As a request does: a worker that has just begun, or was held up, asks first.
+        with suppress(StandingUnknownError):
+            if not standing.known:
+                await standing.ask()
+            return None
+        return "What has been taken back cannot be read."
+
+    return (
+        Check("database", database),
+        told("token keys", lambda: None if rereading.readable else "The file of token keys cannot be read."),
+        told("ruleset", ruleset),
+    )
 
 
 def _issuers(installation: Installation, settings: Settings) -> frozenset[str]:
@@ -228,18 +319,6 @@ class _Rereading:
             self.readable = True
 
 
-@asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Work in the background for as long as the block lasts."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
 def _spare_the_collector() -> None:
     """What is loaded by now stays for good, and a page of rows is no reason to look for cycles among the rest."""
     gc.collect()
@@ -252,13 +331,15 @@ def build_service(
     pool: Any,  # noqa: ANN401 - asyncpg's pool
     settings: Settings,
     key_file: KeyFile | None = None,
+    *,
+    connect: Connect,
 ) -> Service:
-    """The service that answers, with the default ruleset compiled."""
+    """The service that answers, with the default ruleset compiled; `connect` gives connections beside the pool."""
     tokens = key_file or KeyFile(installation.token_keys_path, demo=installation.demo)
     schema = build_schema()
     snapshot = default_snapshot(schema)
     keyring = load_or_create(installation.keyring_path, demo=installation.demo)
-    reader = Reader(keyring, KeyCache(keyring), DEFAULT_MASKS, settings.audience_ceiling, utc_now)
+    reader = Reader(keyring, KeyCache(keyring), DEFAULT_MASKS, settings.audience_ceiling, Disclosures(), utc_now)
     return Service(
         schema=schema,
         abstract=abstract_types(schema),
@@ -278,6 +359,7 @@ def build_service(
         ),
         writer=Writer.over(schema, pool, reader, pool_size=settings.pool_size),
         registered=Registered(pool),
+        recorder=Recorder(connect, seconds=settings.ledger_milliseconds / 1000),
     )
 
 
@@ -296,7 +378,8 @@ def _staff_login(service: Service, settings: Settings, issuer: Issuer) -> StaffL
 def default_snapshot(schema: GraphQLSchema) -> Snapshot:
     """The default ruleset, checked and compiled. Raises RulesetError."""
     catalogue = build_catalogue(schema)
-    return compile_ruleset(make_ruleset(DEFAULT_RULESET, read_rules(RULES), catalogue=catalogue), catalogue)
+    rules, budgets = read_rules(RULES), read_budgets(RULES)
+    return compile_ruleset(make_ruleset(DEFAULT_RULESET, rules, catalogue=catalogue, budgets=budgets), catalogue)
 
 
 async def _graphql(request: Request) -> Response:
@@ -304,17 +387,3 @@ async def _graphql(request: Request) -> Response:
         return graphiql.page(demo=request.app.state.demo)
     answer: Response = await request.app.state.endpoint(request)
     return answer
-
-
-async def _live(_: Request) -> Response:
-    return JSONResponse({"status": "live"})
-
-
-async def _ready(request: Request) -> Response:
-    """Ready while the database answers."""
-    try:
-        async with asyncio.timeout(READY_SECONDS):
-            await request.app.state.pool.fetchval("SELECT 1")
-    except Exception:  # noqa: BLE001 - whatever it is, the answer is the same
-        return JSONResponse({"status": "unavailable"}, status_code=503)
-    return JSONResponse({"status": "ready"})

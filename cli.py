@@ -15,20 +15,27 @@ from io import TextIOWrapper
 from graphql import GraphQLSchema
 
 from authz.callers import UnknownCallerError
-from authz.commands import Call, Done, OperatorRefusedError
+from authz.command_rows import recorded
+from authz.commands import Act, Call, Done, OperatorRefusedError
 from authz.compile import Snapshot
 from authz.oauth.partner_commands import accept_partner
 from authz.oidc.commands import accept_role_mapping
+from authz.review_commands import accept_access
 from authz.rules import RulesetError
 from authz.staff_commands import accept_account, accept_staff
 from authz.token_key_commands import accept_token_keys, rotate_keys
 from authz.tokens import utc_now
+from ledger.supervisor import sealer_beside
 from models.database import connect_once, migrate
 from models.demo.load import DemoRefused
 from models.embedded import Database, database
 from models.installation import Installation, InstallationError, open_installation
-from resolvers.demo_commands import accept_demo, accept_situations, prepare_demo
+from models.logs import configure
+from resolvers.demo_commands import accept_demo, accept_situations, demo_only, prepare_demo
 from resolvers.demo_tokens import accept_token, demo_greeting
+from resolvers.ledger_commands import accept_ledger
+from resolvers.operating.metrics_folder import metrics_folder
+from resolvers.operating.metrics_token import metrics_token
 from resolvers.product_commands import accept_product
 from resolvers.registered_commands import accept_operations
 from resolvers.serving.listening import PROXIES, TLS_CERT, TLS_KEY, WORKERS, read_listening, reserve
@@ -76,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        configure(os.environ)
         code: int = arguments.run(arguments, open_installation(os.environ))
         sys.stdout.flush()
     except REFUSALS as refusal:
@@ -106,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         inner = commands.add_parser(command.name, help=command.summary)
         # Accepted here too; unset in this place, it must not undo the first.
         inner.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-        inner.set_defaults(run=command.run)
+        inner.set_defaults(run=command.run, command=command.name)
         command.accept(inner)
     return parser
 
@@ -142,16 +150,21 @@ def serve(arguments: argparse.Namespace, installation: Installation) -> int:
     with reserve(listening) as reserved:
         address = reserved.address
         settings = app.Settings.read({"NEEDFUL_PUBLIC_URL": address, **environ}, workers=listening.workers)
-        with database(installation, lasting=True) as found:
+        with database(installation, lasting=True) as found, sealer_beside(installation, found, environ) as start_sealer:
             asyncio.run(_prepare(installation, found))
             asyncio.run(check_database(installation, found))
             make_keys(installation)
-            greet = partial(_greet, installation, found, address=address, as_json=arguments.json)
-            work = partial(app.serve, installation, found, settings, reserved)
-            if listening.workers == 1:
-                work(greet)
-            else:
-                supervise(work, workers=listening.workers, on_ready=greet)
+
+            def ready() -> None:
+                _greet(installation, found, address=address, as_json=arguments.json)
+                start_sealer()
+
+            with metrics_folder(installation.root) as folder:
+                work = partial(app.serve, installation, found, settings, reserved, folder)
+                if listening.workers == 1:
+                    work(ready)
+                else:
+                    supervise(work, workers=listening.workers, on_ready=ready)
     return 0
 
 
@@ -173,34 +186,54 @@ def _greet(installation: Installation, found: Database, *, address: str, as_json
 
 def migrate_database(arguments: argparse.Namespace, installation: Installation) -> int:
     """Bring the database up to date."""
-    with database(installation) as found:
-        asyncio.run(migrate(found))
+
+    async def act(_: Call) -> Done:
         make_keys(installation)
-    print(json.dumps({"migrated": True}) if arguments.json else "The database is up to date.")
-    return 0
+        return Done({"migrated": True}, "The database is up to date.")
 
-
-def administer(arguments: argparse.Namespace, installation: Installation) -> int:
-    """Run a subcommand as the owner of the database, once that is up to date."""
     with database(installation) as found:
-        _print_done(asyncio.run(_act(arguments, installation, found)), arguments)
+        # In demo mode too, no data are loaded by it.
+        asyncio.run(migrate(found))
+        _print_done(asyncio.run(_recorded(arguments, installation, found, act, beside=True)), arguments)
     return 0
 
 
-async def _act(arguments: argparse.Namespace, installation: Installation, found: Database) -> Done:
+def administer(arguments: argparse.Namespace, installation: Installation, *, beside: bool = False) -> int:
+    """Run a subcommand as the owner of the database, once that is up to date; `beside`: it changes a file."""
+    with database(installation) as found:
+        done = asyncio.run(_act(arguments, installation, found, beside=beside))
+        _print_done(done, arguments)
+    return int(done.wrong)
+
+
+async def _act(arguments: argparse.Namespace, installation: Installation, found: Database, *, beside: bool) -> Done:
     await _prepare(installation, found)
+    return await _recorded(arguments, installation, found, arguments.act, beside=beside)
+
+
+async def _recorded(
+    arguments: argparse.Namespace, installation: Installation, found: Database, act: Act, *, beside: bool = False
+) -> Done:
+    """Do it on the owner's connection, with the command's row in the ledger."""
     keyring = load_or_create(installation.keyring_path, demo=installation.demo)
     owner = await connect_once(found.owner)
     try:
-        done: Done = await arguments.act(Call(owner, arguments, keyring, utc_now(), installation.demo))
+        call = Call(owner, arguments, keyring, utc_now(), installation.demo)
+        return await recorded(owner, arguments, partial(act, call), clock=utc_now, beside=beside)
     finally:
         await owner.close()
-    return done
 
 
 def run_in_demo(arguments: argparse.Namespace, installation: Installation) -> int:
     """Run a command that demo mode alone has."""
-    _print_done(arguments.act(arguments, installation), arguments)
+    demo_only(installation, arguments.only)
+
+    async def act(_: Call) -> Done:
+        done: Done = await arguments.act(arguments, installation, found)
+        return done
+
+    with database(installation) as found:
+        _print_done(asyncio.run(_recorded(arguments, installation, found, act)), arguments)
     return 0
 
 
@@ -215,9 +248,24 @@ def print_published(arguments: argparse.Namespace, _: Installation) -> int:
 
 def rotate_token_keys(arguments: argparse.Namespace, installation: Installation) -> int:
     """Sign tokens with a new key."""
-    path, demo = installation.token_keys_path, installation.demo
-    _print_done(rotate_keys(path, demo=demo, at_once=arguments.now, now=utc_now()), arguments)
-    return 0
+
+    async def act(call: Call) -> Done:
+        path, demo = installation.token_keys_path, installation.demo
+        return rotate_keys(path, demo=demo, at_once=arguments.now, now=call.now)
+
+    arguments.act = act
+    return administer(arguments, installation, beside=True)
+
+
+def print_metrics_token(arguments: argparse.Namespace, installation: Installation) -> int:
+    """Print what whoever reads the metrics shows."""
+
+    async def act(_: Call) -> Done:
+        token = metrics_token(installation.metrics_token_path)
+        return Done({"token": token}, token)
+
+    arguments.act = act
+    return administer(arguments, installation, beside=True)
 
 
 def _print_done(done: Done, arguments: argparse.Namespace) -> None:
@@ -252,8 +300,18 @@ COMMANDS = (
     Command("product", "what is sold, and which data each product needs", administer, accept_product),
     Command("operations", "what anonymous callers may run", administer, partial(accept_operations, schema=_schema)),
     Command("token-keys", "rotate the keys that sign tokens", rotate_token_keys, accept_token_keys),
+    Command("metrics-token", "print the token that reads /metrics", print_metrics_token),
     Command("role-mapping", "roles by claims of the OpenID Connect issuer", administer, accept_role_mapping),
+    Command(
+        "access", "who may see what, and whether they use it", administer, partial(accept_access, snapshot=_snapshot)
+    ),
     Command("schema", "print the GraphQL schema, as docs/schema.graphql has it", print_published),
+    Command(
+        "ledger",
+        "the audit log: export, check, key, retention, index, partners, replay",
+        administer,
+        partial(accept_ledger, show=_print_done, environ=os.environ, snapshot=_snapshot),
+    ),
     Command("migrate", "bring the database up to date", migrate_database),
 )
 

@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from vault.keyring import Keyring
 
@@ -30,6 +31,12 @@ class Done:
 
     data: Any = field(repr=False)
     text: str = field(repr=False)
+    ids: Mapping[str, object] = field(default_factory=dict)
+    """Ids of the rows that it made or changed, for the ledger; never a name."""
+    persons: tuple[UUID, ...] = ()
+    """Whose data it changed or showed."""
+    wrong: bool = False
+    """Has it found what should not be? Then the command ends with 1."""
 
 
 Act = Callable[[Call], Awaitable[Done]]
@@ -39,13 +46,22 @@ def add_command(commands: Any, name: str, act: Act, summary: str) -> Callable[..
     """Declare a subcommand that sets `act`; its `add_argument`."""
     inner: argparse.ArgumentParser = commands.add_parser(name, help=summary)
     inner.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-    inner.set_defaults(act=act)
+    inner.set_defaults(act=act, subcommand=name)
     return inner.add_argument
 
 
-def told(row: Mapping[str, Any]) -> Done:
-    """One row as the result."""
-    return Done(dict(row), _line(row))
+def day_given(text: str) -> date:
+    """An argument that is a date. Raises ArgumentTypeError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = "a date such as 2026-11-20"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def told(row: Mapping[str, Any], *, persons: tuple[UUID, ...] = (), **ids: object) -> Done:
+    """One row as the result; `ids` and `persons` are for the ledger."""
+    return Done(dict(row), _line(row), ids, persons)
 
 
 def listed(rows: Sequence[Mapping[str, Any]]) -> Done:

@@ -7,6 +7,7 @@ import itertools
 import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from authz.catalogue import Catalogue, Coordinate
 from authz.enforce import Enforcer
@@ -150,6 +151,13 @@ class Slice:
     def could_show(self, coordinate: str) -> bool:
         """Is there a rule that shows this coordinate in some situation? If not, its column is never read."""
         return any(self._showing(self.rules, coordinate))
+
+    @cached_property
+    def shows(self) -> frozenset[Category]:
+        """The categories of which some rule shows something, in some situation."""
+        if not self.rules:
+            return frozenset()
+        return frozenset(one.category for one in self._catalogue.values() if self.could_show(one.name))
 
     def denies_somewhere(self, coordinate: str) -> bool:
         """Is there a deny rule on this coordinate?"""

@@ -1,7 +1,7 @@
 """The default ruleset, generated from the minimum-necessary matrix and its grants: exactly that and no more.
 
-`authz/data/necessity.csv`, `grants.csv` and `writes.csv` are the source; `authz/data/rules/` holds the generated files,
-one per category, one for filters and one for writes, and a test keeps them equal.
+`authz/data/necessity.csv`, `grants.csv`, `writes.csv` and `budget.csv` are the source; `authz/data/rules/` holds the
+generated files, one per category, one for filters, one for writes and one for budgets, and a test keeps them equal.
 """
 
 import csv
@@ -9,7 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from authz.rules import COLUMNS, Rule, parse_rule
+from authz.rules import (
+    BUDGET_COLUMNS,
+    BUDGET_FILE,
+    COLUMNS,
+    Budget,
+    Rule,
+    RulesetError,
+    parse_budget,
+    parse_rule,
+)
 from authz.vocabulary import ANY, Action
 from models.vocabulary import Category, Purpose, Role
 
@@ -64,17 +73,38 @@ def rules_by_file() -> dict[str, list[Rule]]:
     return files
 
 
-def render(rules: Iterable[Rule]) -> str:
-    """The text of one rule file."""
-    lines = [",".join(COLUMNS), *(",".join(astuple(rule)) for rule in rules)]
-    return "\n".join(lines) + "\n"
+def budgets(matrix: Iterable[Necessity], path: Path = DATA / "budget.csv") -> list[Budget]:
+    """The budgets: one for each role and purpose that reveals anything, and no others. Raises RulesetError."""
+    found = [
+        parse_budget([row["role"], purpose, *(row[name] for name in BUDGET_COLUMNS[2:])], place=path.name)
+        for row in _rows(path)
+        for purpose in row["purposes"].split()
+    ]
+    revealing = {(row.role, row.purpose) for row in matrix if _LEVELS["R"] in row.levels.values()}
+    differing = revealing ^ {(budget.role, budget.purpose) for budget in found}
+    if differing:
+        names = ", ".join(sorted(f"{role} for {purpose}" for role, purpose in differing))
+        message = f"{path.name}: a budget stands where the matrix reveals something, and nowhere else: see {names}"
+        raise RulesetError(message)
+    return found
+
+
+def generated() -> dict[str, str]:
+    """The text of every generated file, by its name."""
+    texts = {name: _text(COLUMNS, rules) for name, rules in rules_by_file().items()}
+    return {**texts, BUDGET_FILE: _text(BUDGET_COLUMNS, budgets(read_necessity()))}
 
 
 def write_rules(folder: Path = RULES) -> None:
-    """Write the generated rules as files."""
+    """Write the generated files."""
     folder.mkdir(exist_ok=True)
-    for name, rules in rules_by_file().items():
-        (folder / name).write_text(render(rules), encoding="utf-8")
+    for name, text in generated().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _text(columns: Iterable[str], rows: Iterable[Rule | Budget]) -> str:
+    lines = [",".join(columns), *(",".join(map(str, astuple(row))) for row in rows)]
+    return "\n".join(lines) + "\n"
 
 
 def _category_rules(matrix: tuple[Necessity, ...], category: Category) -> Iterator[Rule]:

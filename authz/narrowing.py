@@ -14,7 +14,7 @@ from authz.caveats import MaskOnly, OnlyPolicies, OnlyProducts, RowCeiling, Unti
 from authz.compile import EffectTable, Slice
 from authz.subjects import Subject
 from authz.vocabulary import MASKABLE, Effect, Reason
-from authz.witnesses import SituationSql
+from authz.witnesses import Part, SituationSql
 from models.vocabulary import PERSON_ROLES, Category, Purpose
 
 STEP_UP = frozenset({Category.GOVERNMENT_ID, Category.BANK_ACCOUNT})
@@ -204,7 +204,7 @@ def _left(table: str, rows: str) -> str:
 def whole(sql: SituationSql) -> SituationSql:
     """The same situation within a narrowed statement, but as every record witnesses it."""
     masks = tuple(replace(mask, sql=_unnarrowed(mask.sql)) for mask in sql.masks)
-    return replace(sql, bits=_unnarrowed(sql.bits) if sql.bits else None, masks=masks)
+    return replace(sql, parts=(Part(_unnarrowed(sql.bits)),) if sql.bits else (), masks=masks)
 
 
 def _unnarrowed(text: str) -> str:

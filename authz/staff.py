@@ -75,6 +75,7 @@ class Listed:
 @dataclass(frozen=True, slots=True)
 class _Account:
     id: UUID
+    person: UUID
     login: UUID
     identifiers: list[str] = field(repr=False)
     """Under which its failures are counted."""
@@ -138,10 +139,16 @@ async def reset(connection: Any, username: str, *, keyring: Keyring, now: dateti
     return Added(password, enrolment(secret, username))
 
 
-async def reset_account(connection: Any, username: str, *, keyring: Keyring, now: datetime) -> str:  # noqa: ANN401 - asyncpg
-    """Let in again a customer who lost password or second factor: the password to replace. Raises OperatorRefusedError.
+async def reset_account(
+    connection: Any,  # noqa: ANN401 - asyncpg
+    username: str,
+    *,
+    keyring: Keyring,
+    now: datetime,
+) -> tuple[UUID, str]:
+    """Let in again a customer who lost password or second factor. Raises OperatorRefusedError.
 
-    They have no second factor then, and their sessions end.
+    Gives the person and the password to replace. They have no second factor then, and their sessions end.
     """
     async with connection.transaction():
         found = await _account(connection, username, keyring)
@@ -149,7 +156,7 @@ async def reset_account(connection: Any, username: str, *, keyring: Keyring, now
         password = await _give_password(connection, found.login, now)
         await put(connection, found.login, None)
         await end_all(connection, Owner(account=found.id), because=SessionEnd.RESET, now=now)
-    return password
+    return found.person, password
 
 
 async def unlock(connection: Any, username: str, *, keyring: Keyring) -> None:  # noqa: ANN401 - asyncpg
@@ -161,11 +168,18 @@ async def unlock(connection: Any, username: str, *, keyring: Keyring) -> None:  
         await _unlock(connection, login, [identify(username, staff=True, keyring=keyring).key])
 
 
-async def unlock_account(connection: Any, username: str, *, keyring: Keyring) -> None:  # noqa: ANN401 - asyncpg
-    """Let a customer try again at once, by username and by phone. Raises OperatorRefusedError."""
+async def unlock_account(connection: Any, username: str, *, keyring: Keyring) -> UUID:  # noqa: ANN401 - asyncpg
+    """Let a customer try again at once, by username and by phone: the person. Raises OperatorRefusedError."""
     async with connection.transaction():
         found = await _account(connection, username, keyring)
         await _unlock(connection, found.login, found.identifiers)
+    return found.person
+
+
+async def member_named(connection: Any, username: str) -> UUID | None:  # noqa: ANN401 - asyncpg
+    """The id of whoever works or worked here under that name."""
+    found: UUID | None = await connection.fetchval("SELECT id FROM staff WHERE username = $1", username)
+    return found
 
 
 async def listed(connection: Any) -> list[Listed]:  # noqa: ANN401 - asyncpg
@@ -181,7 +195,7 @@ async def _account(connection: Any, username: str, keyring: Keyring) -> _Account
         raise OperatorRefusedError(message)
     columns = [int(BlindColumn.USERNAME), int(BlindColumn.LOGIN_PHONE)]
     found = await connection.fetch(_IDENTIFIERS, row["person_id"], columns)
-    return _Account(row["account"], row["id"], [one[0] for one in found])
+    return _Account(row["account"], row["person_id"], row["id"], [one[0] for one in found])
 
 
 async def _give_password(connection: Any, login: UUID, now: datetime) -> str:  # noqa: ANN401 - asyncpg

@@ -45,30 +45,32 @@ def accept_account(parser: argparse.ArgumentParser) -> None:
 async def _add(call: Call) -> Done:
     given = call.arguments
     added = await staff.add(call.connection, given.username, given.role, keyring=call.keyring, now=call.now)
-    return told({"username": given.username, "password": added.password, "uri": added.uri})
+    shown = {"username": given.username, "password": added.password, "uri": added.uri}
+    return told(shown, staff=await _id(call))
 
 
 async def _leave(call: Call) -> Done:
     username = call.arguments.username
-    return told({"username": username, "sessions": await staff.leave(call.connection, username, now=call.now)})
+    ended = await staff.leave(call.connection, username, now=call.now)
+    return told({"username": username, "sessions": ended}, staff=await _id(call))
 
 
 async def _role(call: Call) -> Done:
     given = call.arguments
     ended = await staff.change_role(call.connection, given.username, given.role, now=call.now)
-    return told({"username": given.username, "sessions": ended})
+    return told({"username": given.username, "sessions": ended}, staff=await _id(call))
 
 
 async def _unlock(call: Call) -> Done:
     username = call.arguments.username
     await staff.unlock(call.connection, username, keyring=call.keyring)
-    return told({"username": username, "unlocked": True})
+    return told({"username": username, "unlocked": True}, staff=await _id(call))
 
 
 async def _reset(call: Call) -> Done:
     username = call.arguments.username
     given = await staff.reset(call.connection, username, keyring=call.keyring, now=call.now)
-    return told({"username": username, "password": given.password, "uri": given.uri})
+    return told({"username": username, "password": given.password, "uri": given.uri}, staff=await _id(call))
 
 
 async def _list(call: Call) -> Done:
@@ -81,14 +83,19 @@ async def _list(call: Call) -> Done:
 
 
 async def _unlock_account(call: Call) -> Done:
-    await staff.unlock_account(call.connection, call.arguments.user, keyring=call.keyring)
-    return told({"unlocked": True})
+    person = await staff.unlock_account(call.connection, call.arguments.user, keyring=call.keyring)
+    return told({"unlocked": True}, persons=(person,))
 
 
 async def _reset_account(call: Call) -> Done:
     username = call.arguments.user
-    password = await staff.reset_account(call.connection, username, keyring=call.keyring, now=call.now)
-    return told({"username": username, "password": password})
+    person, password = await staff.reset_account(call.connection, username, keyring=call.keyring, now=call.now)
+    return told({"username": username, "password": password}, persons=(person,))
+
+
+async def _id(call: Call) -> object:
+    """The id of whom a command was about, for the ledger: their name is none of its business."""
+    return await staff.member_named(call.connection, call.arguments.username)
 
 
 def _moment(found: datetime | None) -> str | None:

@@ -7,15 +7,15 @@ answers nobody while it cannot: whether a token still stands is then unknown.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
-from authz.faults import NO_ANSWER
 from authz.tokens import LONGEST, Token
+from models.faults import NO_ANSWER
 from models.revocations import Revoked
 
 POLL_SECONDS = 0.25
@@ -44,6 +44,8 @@ _WHY = {
     Revoked.AGREEMENT: "the agreement has ended",
     Revoked.SUBJECT: "the access has ended",
 }
+Learner = Callable[[Any], Awaitable[None]]
+"""Learns what else has been taken back, from the connection it is given."""
 _log = logging.getLogger("needful.standing")
 
 
@@ -62,15 +64,21 @@ async def revoke(connection: Any, kind: Revoked, *keys: object) -> None:  # noqa
 class Standing:
     """What one worker knows of revocations."""
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
-        """`connect` gives a connection of its own: the pool may be busy."""
+    def __init__(self, connect: Callable[[], Any], *also: Learner) -> None:
+        """`connect` gives a connection of its own: the pool may be busy. `also` learn from it each time."""
         self._connect = connect
+        self._also = also
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._revoked: dict[tuple[str, str], tuple[float, float]] = {}
         self._since = _BEGINNING
         """The database's time of the last answer."""
         self._asked = self._failed = float("-inf")
         self._asking: asyncio.Task[bool] | None = None
+
+    @property
+    def known(self) -> bool:
+        """Has the database told lately enough what has been taken back?"""
+        return time.monotonic() - self._asked <= STALE_SECONDS
 
     async def check(self, token: Token) -> str | None:
         """Why a token no longer stands, or None. Raises StandingUnknownError."""
@@ -117,6 +125,8 @@ class Standing:
         for _, kind, key, revoked_at, expires_at in rows:
             if kind is not None:
                 self._revoked[kind, key] = (revoked_at.timestamp(), expires_at.timestamp())
+        for learn in self._also:
+            await learn(self._connection)
         if rows[0]["at"].minute != self._since.minute:
             self._forget(rows[0]["at"].timestamp())
         self._since = rows[0]["at"]

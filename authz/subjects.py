@@ -25,6 +25,10 @@ class Subject:
     stepped_up_until: int = 0
     """Until when, in seconds since the epoch, a second factor given lately counts."""
 
+    client: str | None = None
+    """The client that a token was issued to, and for a partner the agreement it was issued under."""
+    agreement: UUID | None = None
+
     @property
     def identity(self) -> UUID | None:
         """Who acts: the account, or for a partner the organization."""

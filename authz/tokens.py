@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
 from uuid import UUID
@@ -197,6 +197,7 @@ def _checked(claims: Mapping[str, Any], now: datetime) -> Token | Refused:
         subject, grant = _subject(claims), _grant(claims)
     except (KeyError, ValueError, TypeError):
         return Refused("the token's claims are not those of this service")
+    subject = replace(subject, client=grant.client, agreement=grant.agreement)
     ends = [caveat.at for caveat in subject.caveats if isinstance(caveat, Until)]
     return Token(subject, grant, issued, min([expires, *ends]), names_of(subject, grant))
 

@@ -2,6 +2,7 @@
 
 docs/decisions/001-situations.md says what is computed here and why. The row is `t`; of a beneficiary, and of a claim
 outside claim_handling, its policy is joined as `p`. Only pairs that some rule of the slice can tell apart are computed.
+What is computed comes in two forms: as one number, and record by record, so that the ledger can name the witness.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,9 @@ _OPEN_CLAIM = ("REPORTED", "MATERIALS_PENDING", "SUBMITTED", "REVIEWING", "INVES
 _PERSON: Mapping[tuple[str, DataSubject], str] = {
     ("person", DataSubject.USER): "t.id",
     ("device", DataSubject.USER): "t.person_id",
+    ("permission", DataSubject.USER): "t.person_id",
+    ("correction", DataSubject.USER): "t.person_id",
+    ("consent", DataSubject.USER): "t.person_id",
     ("policy", DataSubject.HOLDER): "t.holder_id",
     ("policy", DataSubject.INSURED): "t.insured_id",
     ("beneficiary", DataSubject.BENEFICIARY): "CASE WHEN t.person_verified_at IS NOT NULL THEN t.person_id END",
@@ -42,33 +46,73 @@ _PERSON: Mapping[tuple[str, DataSubject], str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Records:
+    """SQL of records one by one: of each, 8 bytes of what it contributes and the 16 bytes of its id; null for none.
+
+    `letter` says what the records are (`ledger.rows.RECORDS`).
+    """
+
+    letter: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mask:
     """SQL of the set of categories in which a record opens `basis` for `relation`; TIE if it ties at all."""
 
     relation: Relation
     basis: Basis
     sql: str
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Pair bits: all that some records witness as one number, `sql`; and the same by record.
+
+    Either `records`, or the one record whose id `id` is, of kind `letter`; neither where no record is needed.
+    """
+
+    sql: str
+    letter: str | None = None
+    id: str | None = None
+    records: Records | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SituationSql:
     """How a statement computes one data subject's situation: pair bits, and masks that depend on the category."""
 
-    bits: str | None
+    parts: tuple[Part, ...]
     masks: tuple[Mask, ...]
     joins_policy: bool
+
+    @property
+    def bits(self) -> str | None:
+        """All pair bits as one number."""
+        return "(" + " | ".join(part.sql for part in self.parts) + ")::bigint" if self.parts else None
 
 
 def situation_sql(compiled: Slice, table: str, *, of: DataSubject) -> SituationSql:
     """The situation of data subject `of` in rows of `table`. Raises KeyError where the table has no such person."""
     asked = _Asked(compiled, table, of, _PERSON[table, of])
-    bits = [part for part in _bit_parts(asked) if part is not None]
+    parts = tuple(part for part in _bit_parts(asked) if part is not None)
     joins = table in ("beneficiary", "claim") and compiled.purpose not in _OTHER_WITNESSES
     return SituationSql(
-        bits="(" + " | ".join(bits) + ")::bigint" if bits else None,
+        parts=parts,
         masks=tuple(_masks(asked)),
-        joins_policy=joins and bool(bits),
+        joins_policy=joins and bool(parts),
     )
+
+
+def people_sql(table: str) -> tuple[str, ...]:
+    """SQL of every person that rows of `table` are about."""
+    return tuple(sql for (name, _), sql in _PERSON.items() if name == table)
+
+
+def person_sql(table: str, of: DataSubject) -> str | None:
+    """SQL of the person that data subject `of` is in rows of `table`, null where that is nobody's verified person."""
+    return _PERSON.get((table, of))
 
 
 def combine(bits: int, masks: tuple[tuple[Mask, int | None], ...], *, category_bit: int) -> int:
@@ -113,10 +157,11 @@ class _Asked:
         return found
 
 
-def _bit_parts(asked: _Asked) -> Iterator[str | None]:
+def _bit_parts(asked: _Asked) -> Iterator[Part | None]:
     purpose = asked.slice.purpose
     if asked.about_user:
-        yield _bits(asked, asked.personal_ties(), None)
+        personal = _bits(asked, asked.personal_ties(), None)
+        yield Part(personal) if personal else None
     if purpose == Purpose.CLAIM_HANDLING:
         yield _claims(asked)
     elif purpose == Purpose.HEALTH_SERVICE:
@@ -145,14 +190,26 @@ def _tied(relation: Relation, tie: str, opens: tuple[Basis, str] | None) -> str:
     return f"CASE WHEN {tie} THEN {value} ELSE 0 END"
 
 
-def _total(bits: str | None, source: str) -> str | None:
-    """SQL of the pair bits of many records."""
-    return f"coalesce({_bit_or(bits, source)}, 0)" if bits else None
+def _total(bits: str | None, source: str, *, letter: str, record: str) -> Part | None:
+    """The pair bits of many records, each the alias `record` in `source`."""
+    if not bits:
+        return None
+    return Part(f"coalesce({_bit_or(bits, source)}, 0)", records=Records(letter, _one_by_one(bits, source, record)))
+
+
+def _one(bits: str | None, *, letter: str, record: str) -> Part | None:
+    """The pair bits of the one record that the row is, or stands below."""
+    return Part(bits, letter, f"{record}.id") if bits else None
 
 
 def _bit_or(bits: str, source: str) -> str:
     # The inner SELECT keeps the aggregate here: one over nothing but outer columns would belong to the outer query.
     return f"(SELECT bit_or(x.bits) FROM (SELECT ({bits})::bigint AS bits FROM {source}) x)"
+
+
+def _one_by_one(bits: str, source: str, record: str) -> str:
+    records = f"SELECT ({bits})::bigint AS bits, {record}.id AS id FROM {source}"
+    return f"(SELECT string_agg(int8send(x.bits) || uuid_send(x.id), ''::bytea) FROM ({records}) x WHERE x.bits <> 0)"
 
 
 def _record_ties(asked: _Asked, record: str, *, target: str) -> dict[Relation, str]:
@@ -179,7 +236,7 @@ def _holder_tie(asked: _Asked, record: str) -> dict[Relation, str]:
     return {}
 
 
-def _policies(asked: _Asked) -> str | None:
+def _policies(asked: _Asked) -> Part | None:
     record = {"person": "w", "device": "w", "policy": "t"}.get(asked.table, "p")
     statuses = _OPEN_POLICY.get(asked.slice.purpose, ())
     if asked.slice.purpose == Purpose.APPLICATION and asked.role == Role.BROKER_AGENT:
@@ -187,26 +244,25 @@ def _policies(asked: _Asked) -> str | None:
     opens = (Basis.CONTRACT_OPEN, _in(f"{record}.status", statuses)) if statuses else None
     bits = _bits(asked, _record_ties(asked, record, target="policy_id"), opens)
     if not asked.about_user:
-        return bits
-    return _total(bits, f"policy w WHERE w.holder_id = {asked.person} OR w.insured_id = {asked.person}")
+        return _one(bits, letter="p", record=record)
+    source = f"policy w WHERE w.holder_id = {asked.person} OR w.insured_id = {asked.person}"
+    return _total(bits, source, letter="p", record="w")
 
 
-def _claims(asked: _Asked) -> str | None:
+def _claims(asked: _Asked) -> Part | None:
     record = "t" if asked.table == "claim" else "c"
     opens = (Basis.CONTRACT_OPEN, _in(f"{record}.status", _OPEN_CLAIM))
     bits = _bits(asked, _record_ties(asked, record, target="claim_id"), opens)
     if asked.table == "claim":
-        return f"CASE WHEN {reported('t')} THEN {bits} ELSE 0 END" if bits else None
+        return _one(bits and f"CASE WHEN {reported('t')} THEN {bits} ELSE 0 END", letter="c", record="t")
     if asked.about_user:
-        return _total(
-            bits,
-            f"claim c WHERE (c.holder_id = {asked.person} OR c.insured_id = {asked.person}) AND {reported('c')}",
-        )
-    policy = "t.id" if asked.table == "policy" else "t.policy_id"
-    return _total(bits, f"claim c WHERE c.policy_id = {policy} AND {reported('c')}")
+        whose = f"(c.holder_id = {asked.person} OR c.insured_id = {asked.person})"
+    else:
+        whose = "c.policy_id = t.id" if asked.table == "policy" else "c.policy_id = t.policy_id"
+    return _total(bits, f"claim c WHERE {whose} AND {reported('c')}", letter="c", record="c")
 
 
-def _health_services(asked: _Asked) -> str | None:
+def _health_services(asked: _Asked) -> Part | None:
     ties = asked.personal_ties()
     if asked.role in PARTNER_ROLES:
         ties[Relation.PROVIDER] = "h.provider_id = :organization"
@@ -214,12 +270,13 @@ def _health_services(asked: _Asked) -> str | None:
     bits = _bits(asked, ties, opens)
     if asked.about_user:
         people = f"w.holder_id = {asked.person} OR w.insured_id = {asked.person}"
-        return _total(bits, f"health_service h JOIN policy w ON w.id = h.policy_id WHERE {people}")
-    policy = "t.id" if asked.table == "policy" else "t.policy_id"
-    return _total(bits, f"health_service h WHERE h.policy_id = {policy}")
+        source = f"health_service h JOIN policy w ON w.id = h.policy_id WHERE {people}"
+    else:
+        source = f"health_service h WHERE h.policy_id = {'t.id' if asked.table == 'policy' else 't.policy_id'}"
+    return _total(bits, source, letter="h", record="h")
 
 
-def _rights_requests(asked: _Asked) -> str | None:
+def _rights_requests(asked: _Asked) -> Part | None:
     ties = {}
     if asked.role == Role.CUSTOMER:
         ties[Relation.SELF] = "q.person_id = :person"
@@ -228,7 +285,7 @@ def _rights_requests(asked: _Asked) -> str | None:
     else:
         ties[Relation.ASSIGNED] = _case_work(asked, "rights_request_id", "q")
     bits = _bits(asked, ties, (Basis.REQUEST, "q.closed_at IS NULL"))
-    return _total(bits, f"rights_request q WHERE q.person_id = {asked.person}")
+    return _total(bits, f"rights_request q WHERE q.person_id = {asked.person}", letter="r", record="q")
 
 
 def _case_work(asked: _Asked, column: str, case: str) -> str:
@@ -246,16 +303,21 @@ def _masks(asked: _Asked) -> Iterator[Mask]:
 
 
 def _case_masks(  # noqa: PLR0913 - the parts of one subquery
-    asked: _Asked, basis: Basis, *, tie: str, live: str, categories: str, source: str
+    asked: _Asked, basis: Basis, *, tie: str, live: str, record: str, source: str
 ) -> Iterator[Mask]:
     """Masks of cases that tie by assignment."""
-    opened = f"CASE WHEN {live} THEN {categories} ELSE 0 END"
+    opened = f"CASE WHEN {live} THEN {record}.categories ELSE 0 END"
     named = Relation.ASSIGNED in asked.slice.relations
     if named:
-        yield Mask(Relation.ASSIGNED, basis, _bit_or(f"{opened} | {TIE}", f"{source} AND {tie}"))
+        yield _mask(Relation.ASSIGNED, basis, f"{opened} | {TIE}", f"{source} AND {tie}", record)
     if asked.slice.tells_untied(basis):
         untied = f" AND NOT {tie}" if named else ""
-        yield Mask(Relation.NONE, basis, _bit_or(opened, f"{source}{untied}"))
+        yield _mask(Relation.NONE, basis, opened, f"{source}{untied}", record)
+
+
+def _mask(relation: Relation, basis: Basis, opened: str, source: str, record: str) -> Mask:
+    """A mask whose witnesses are the alias `record` in `source`: `n` a consent, `d` a disclosure case."""
+    return Mask(relation, basis, _bit_or(opened, source), Records(record, _one_by_one(opened, source, record)))
 
 
 def _verification_masks(asked: _Asked) -> Iterator[Mask]:
@@ -273,7 +335,7 @@ def _verification_masks(asked: _Asked) -> Iterator[Mask]:
         Basis.CONSENT,
         tie=_case_work(asked, "verification_case_id", "v"),
         live=live,
-        categories="n.categories",
+        record="n",
         source=(
             f"verification_case v JOIN consent n ON n.id = v.consent_id WHERE v.person_id = {asked.person}{covered}"
         ),
@@ -286,7 +348,7 @@ def _disclosure_masks(asked: _Asked) -> Iterator[Mask]:
         Basis.EXCEPTION,
         tie=_case_work(asked, "disclosure_case_id", "d"),
         live=f"{approved('d')} AND {recipient(asked.role, 'd.recipient_id')}",
-        categories="d.categories",
+        record="d",
         source=(
             "disclosure_case d JOIN disclosure_person dp ON dp.case_id = d.id"
             f" WHERE dp.person_id = {asked.person} AND d.purpose = '{asked.slice.purpose.value}'"
@@ -302,9 +364,9 @@ def _consent_masks(asked: _Asked) -> Iterator[Mask]:
     marketing = asked.slice.purpose == Purpose.MARKETING
     if marketing and Relation.AUDIENCE in asked.slice.relations:
         opened = f"CASE WHEN {active('n')} THEN n.categories ELSE 0 END"
-        yield Mask(Relation.AUDIENCE, Basis.CONSENT, _bit_or(f"{opened} | {TIE}", source))
+        yield _mask(Relation.AUDIENCE, Basis.CONSENT, f"{opened} | {TIE}", source, "n")
     elif asked.slice.tells_untied(Basis.CONSENT):
-        yield Mask(Relation.NONE, Basis.CONSENT, _bit_or("n.categories", f"{source} AND {active('n')}"))
+        yield _mask(Relation.NONE, Basis.CONSENT, "n.categories", f"{source} AND {active('n')}", "n")
 
 
 def _in(column: str, words: tuple[str, ...]) -> str:

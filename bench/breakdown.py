@@ -20,6 +20,7 @@ from authz.standing import Standing
 from authz.token_keys import TokenKeys
 from authz.tokens import Verifier, utc_now
 from authz.witnesses import SituationSql
+from ledger import recorder
 from models.database import connect, connect_once
 from models.embedded import Database
 from models.installation import Installation
@@ -31,15 +32,17 @@ from resolvers.statements import Statement
 
 PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "statement": ((run.Run, "records"),),
-    "situation and effect": ((Rows, "situations"), (disclosure, "_counts"), (disclosure, "_effects")),
+    "situation and effect": ((Rows, "situations"), (disclosure, "_counts"), (disclosure, "effects_of")),
+    "ceilings": ((run, "rows_beyond"),),
     "opening": ((disclosure, "_open"),),
     "masking": ((disclosure, "_values"),),
     "assembling": ((run, "run_plan"), (operations, "run_plan")),
     "report": ((operations, "make_report"), (report.Report, "errors"), (report.Report, "authorization")),
-    "ledger": ((operations.__dict__["_Execution"], "_record"),),
+    "row of the ledger": ((operations.__dict__["_Execution"], "_row"),),
+    "ledger": ((recorder.Recorder, "record"),),
     "writing": ((endpoint, "_json"),),
 }
-"""Parts and the functions that do them. `assembling`: columns to objects, lists and edges; `ledger`: to its commit."""
+"""Parts and the functions that do them. `assembling`: columns to objects, lists and edges."""
 
 REST = "the rest"
 """Token, body, document, plan and variables, and the pool. (Not uvicorn's own HTTP.)"""
@@ -97,7 +100,7 @@ def _timed(clock: Clock, part: str, function: Callable[..., Any]) -> Callable[..
 @asynccontextmanager
 async def _endpoint(installation: Installation, found: Database) -> AsyncIterator[endpoint.Endpoint]:
     async with connect(found.application, min_size=2, max_size=10, shared=False) as pool:
-        service = build_service(installation, pool, Settings())
+        service = build_service(installation, pool, Settings(), connect=partial(connect_once, found.application))
         verifier = Verifier(TokenKeys.load_or_create(installation.token_keys_path))
         standing = Standing(partial(connect_once, found.application))
         authentication = Authentication(verifier, standing, utc_now, pool, "")
@@ -142,7 +145,7 @@ async def time_situations(
     installation: Installation, found: Database, *, token: str, body: bytes, times: int
 ) -> list[dict[str, Any]]:
     """Median milliseconds of each of the request's statements, with its situation columns and without."""
-    nothing = SituationSql(bits=None, masks=(), joins_policy=False)
+    nothing = SituationSql(parts=(), masks=(), joins_policy=False)
     async with _endpoint(installation, found) as asked:
         full = await _statements(asked, token, body)
     async with _endpoint(installation, found) as asked:

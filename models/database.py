@@ -1,5 +1,6 @@
 """How the application and its migrations reach the database: Tortoise and compiled SQL on one pool."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from tortoise.transactions import in_transaction
 
 from models.embedded import Credentials, Database
 from models.installation import InstallationError
+from models.ledger import SEALED
 from models.scram import scram_verifier
 
 CONNECTION = "default"
@@ -33,16 +35,17 @@ MODULES = (
     "models.corrections",
     "models.demo_loads",
     "models.devices",
+    "models.disclosure_leases",
     "models.guardian_links",
     "models.health_services",
     "models.idempotency",
     "models.keys",
-    "models.ledger",
     "models.logins",
     "models.organizations",
     "models.partners",
     "models.people",
     "models.permissions",
+    "models.person_references",
     "models.policies",
     "models.products",
     "models.registered_operations",
@@ -50,8 +53,8 @@ MODULES = (
     "models.virtual_phones",
 )
 
-APPEND_ONLY = ("correction", "correction_recipient", "ledger")
-"""Tables whose rows the application role can add and read, and neither change nor delete (C59, C64)."""
+APPEND_ONLY = ("correction", "correction_recipient", "grant_review")
+"""Tables whose rows the application role can add and read, and neither change nor delete (C56, C59, C64)."""
 
 READ_ONLY = (
     "agreement",
@@ -61,6 +64,9 @@ READ_ONLY = (
     "product_item",
     "registered_operation",
     "role_mapping",
+    *SEALED,
+    "ledger_sealed",
+    "ledger_writer",
 )
 """Tables that the application role can only read: who is let in, and how far, is the owner's to say (C31, C38)."""
 
@@ -70,9 +76,29 @@ _STATEMENT_TIMEOUT = "15s"
 _LOCK_TIMEOUT = "5s"
 """Nobody waits longer for another's row or idempotency key: they are told to come back."""
 
+_MONTHS_AHEAD = 13
+_ATTEMPTS = 5
+_PAUSE = 0.1
+_NO_PARTITIONS = """
+DO $$
+DECLARE
+    part regclass;
+BEGIN
+    FOR part IN
+        SELECT oid FROM pg_class
+        WHERE relispartition AND relkind = 'r' AND relnamespace = 'public'::regnamespace
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', part, '{role}');
+    END LOOP;
+END $$
+"""
+"""A partition is reached through its table, whose rights count then; by itself it has none to give."""
+
 _MIGRATIONS_TABLE = "tortoise_migrations"
 _MIGRATION_LOCK = 0x6E656564
 """Any number that nothing else in the database takes as its advisory lock."""
+
+_log = logging.getLogger("needful.database")
 
 # At DEBUG this logger writes every statement with its values: never, however logging is configured.
 logging.getLogger("tortoise.db_client").setLevel(logging.WARNING)
@@ -112,6 +138,8 @@ def tortoise_config(credentials: Credentials, *, min_size: int, max_size: int) -
             "timezone": "UTC",
             "statement_timeout": _STATEMENT_TIMEOUT,
             "lock_timeout": _LOCK_TIMEOUT,
+            # A ledger row counts from its commit, whatever the database's own setting.
+            "synchronous_commit": "on",
         },
     }
     return {
@@ -157,7 +185,7 @@ async def connect_once(credentials: Credentials) -> "asyncpg.Connection[asyncpg.
         password=credentials.password or None,
         database=credentials.database,
         ssl=cast("Any", credentials.sslmode),
-        server_settings={"application_name": "needful", "timezone": "UTC"},
+        server_settings={"application_name": "needful", "timezone": "UTC", "synchronous_commit": "on"},
     )
 
 
@@ -188,17 +216,31 @@ def pool() -> "asyncpg.Pool[asyncpg.Record]":
 async def migrate(database: Database) -> None:
     """Bring the tables and the application role's rights up to date: all of it or, on a fault, nothing.
 
+    The ledger's next months follow, unless somebody reads it all the while: the sealer makes what is missing then.
     Raises InstallationError where the database is a newer Needful's, or its owner may not do this.
     """
-    async with (
-        connect(database.owner, max_size=1, shared=False),
-        in_transaction(CONNECTION) as transaction,
-    ):
-        # Another server's migrations may take their time.
-        await transaction.execute_script("SET LOCAL lock_timeout = 0")
-        await transaction.execute_query("SELECT pg_advisory_xact_lock($1)", [_MIGRATION_LOCK])
-        await _apply_migrations(transaction)
-        await _admit(transaction, database.application)
+    async with connect(database.owner, max_size=1, shared=False) as owner:
+        async with in_transaction(CONNECTION) as transaction:
+            # Another server's migrations may take their time.
+            await transaction.execute_script("SET LOCAL lock_timeout = 0")
+            await transaction.execute_query("SELECT pg_advisory_xact_lock($1)", [_MIGRATION_LOCK])
+            await _apply_migrations(transaction)
+            await _admit(transaction, database.application)
+        await _make_partitions(owner)
+
+
+async def _make_partitions(owner: "asyncpg.Pool[asyncpg.Record]") -> None:
+    for _ in range(_ATTEMPTS):
+        try:
+            async with owner.acquire() as connection, connection.transaction():
+                # A new partition waits for every reader, and whoever writes a row waits behind it.
+                await connection.execute("SET LOCAL lock_timeout = '100ms'")
+                await connection.execute("SELECT ledger_partitions(current_date, $1)", _MONTHS_AHEAD)
+        except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(_PAUSE)
+        else:
+            return
+    _log.warning("the ledger's next months have no partitions yet: somebody has read it all the while")
 
 
 async def _apply_migrations(transaction: BaseDBAsyncClient) -> None:
@@ -255,6 +297,13 @@ def _grants(role: str) -> Iterator[str]:
         yield f"REVOKE UPDATE, DELETE ON {table} FROM {role}"
     for table in READ_ONLY:
         yield f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {role}"
+    yield f"REVOKE ALL ON ledger FROM {role}"
+    yield "REVOKE ALL ON FUNCTION ledger_add, ledger_partitions FROM PUBLIC"
+    yield f"GRANT EXECUTE ON FUNCTION ledger_add TO {role}"
+    # Which number a person gets is the database's to say.
+    yield f"REVOKE INSERT, UPDATE, DELETE ON person_reference FROM {role}"
+    yield f"GRANT INSERT (person_id) ON person_reference TO {role}"
+    yield _NO_PARTITIONS.format(role=role.replace("'", "''"))
 
 
 def _quoted(name: str) -> str:

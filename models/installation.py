@@ -25,6 +25,8 @@ class Installation:
     root: Path
     database_url: str | None = field(repr=False)
     demo: bool
+    heads: Path | None = None
+    """Where an operator wants the ledger's heads written."""
 
     @property
     def keyring_path(self) -> Path:
@@ -35,6 +37,21 @@ class Installation:
     def token_keys_path(self) -> Path:
         """The keys that sign tokens."""
         return self.root / "token-keys.json"
+
+    @property
+    def metrics_token_path(self) -> Path:
+        """What whoever reads the metrics shows."""
+        return self.root / "metrics-token"
+
+    @property
+    def ledger_key_path(self) -> Path:
+        """The key that signs the ledger's heads."""
+        return self.root / "ledger-key.json"
+
+    @property
+    def ledger_heads_path(self) -> Path:
+        """The second place of the ledger's heads, beside the database."""
+        return self.heads or self.root / "ledger-heads.jsonl"
 
     @property
     def postgres_dir(self) -> Path:
@@ -65,12 +82,23 @@ def open_installation(environ: Mapping[str, str]) -> Installation:
     database_url = environ.get("DATABASE_URL") or None
     demo = _demo(environ, default=database_url is None)
     root = Path(environ.get("NEEDFUL_DATA") or DEFAULT_ROOT).absolute()
+    heads = environ.get("NEEDFUL_LEDGER_HEADS")
     try:
         _claim(root)
     except OSError as error:
         message = f"{root} cannot be used as the data directory ({error.strerror}): set NEEDFUL_DATA to another."
         raise InstallationError(message) from None
-    return Installation(root=root.resolve(), database_url=database_url, demo=demo)
+    return Installation(root=root.resolve(), database_url=database_url, demo=demo, heads=_heads(heads))
+
+
+def _heads(text: str | None) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).absolute()
+    if path.is_dir() or not path.parent.is_dir():
+        message = f"NEEDFUL_LEDGER_HEADS must name a file in a folder that exists: {path} is not one."
+        raise InstallationError(message)
+    return path
 
 
 def _demo(environ: Mapping[str, str], *, default: bool) -> bool:

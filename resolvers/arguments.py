@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from graphql import FieldNode, GraphQLField, Undefined, VariableNode, is_non_null_type
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLInputType,
+    ListValueNode,
+    ObjectValueNode,
+    Undefined,
+    ValueNode,
+    VariableNode,
+    is_non_null_type,
+)
 from graphql.utilities import value_from_ast
 
 from resolvers.problems import bad_input
@@ -17,6 +27,8 @@ class Arguments:
 
     literals: tuple[tuple[str, Any], ...]
     variables: tuple[tuple[str, str], ...]
+    mixed: tuple[tuple[str, ValueNode, GraphQLInputType], ...]
+    """Literals with variables in them."""
     required: frozenset[str]
     """Arguments that must not be null: a variable with a default may be null where they stand."""
 
@@ -29,21 +41,39 @@ class Arguments:
                 found[argument] = value.name if isinstance(value, Enum) else value
             elif argument in self.required:
                 raise bad_input(argument, f"The argument {argument!r} must not be null.")
+        for argument, node, kind in self.mixed:
+            found[argument] = _value(argument, node, kind, variables)
         return found
 
 
 def read_arguments(field: GraphQLField, node: FieldNode) -> Arguments:
     """The arguments of a validated field."""
-    literals, variables = [], []
+    literals, variables, mixed = [], [], []
     for argument in node.arguments or ():
         name = argument.name.value
         if isinstance(argument.value, VariableNode):
             variables.append((name, argument.value.name.value))
             continue
-        value = value_from_ast(argument.value, field.args[name].type)
-        if value is Undefined:
-            raise bad_input(name, f"The argument {name!r} is no value of its type.")
+        if _holds_variable(argument.value):
+            mixed.append((name, argument.value, field.args[name].type))
+            continue
+        value = _value(name, argument.value, field.args[name].type, {})
         if value is not None:
             literals.append((name, value.name if isinstance(value, Enum) else value))
     required = frozenset(name for name, _ in variables if is_non_null_type(field.args[name].type))
-    return Arguments(tuple(literals), tuple(variables), required)
+    return Arguments(tuple(literals), tuple(variables), tuple(mixed), required)
+
+
+def _holds_variable(node: ValueNode) -> bool:
+    if isinstance(node, ObjectValueNode):
+        return any(_holds_variable(one.value) for one in node.fields)
+    if isinstance(node, ListValueNode):
+        return any(_holds_variable(one) for one in node.values)
+    return isinstance(node, VariableNode)
+
+
+def _value(name: str, node: ValueNode, kind: GraphQLInputType, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any
+    value = value_from_ast(node, kind, dict(variables))
+    if value is Undefined:
+        raise bad_input(name, f"The argument {name!r} is no value of its type.")
+    return value

@@ -5,21 +5,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import GraphQLObjectType, GraphQLSchema, SelectionSetNode
+from graphql import GraphQLObjectType, GraphQLSchema, SelectionSetNode, get_named_type
 
 from authz.compile import Snapshot
 from authz.narrowing import Narrowing, compares, effects_of, refused, whole
 from authz.scope import scope_of
-from authz.vocabulary import Effect
+from authz.vocabulary import DataSubject, Effect
 from authz.witnesses import situation_sql
 from models.global_ids import NodeType, from_global
 from models.vocabulary import Purpose, Role
 from resolvers import statements
 from resolvers.arguments import Arguments, read_arguments
+from resolvers.asides import Asked, RowAside, asked_of
 from resolvers.levels import LevelWork
 from resolvers.nouns import BlindFilter, Children, Convert, Link, Noun, Public, SealedColumn
 from resolvers.paging import AUDIENCE_PAGE, LARGEST_PAGE, page_size
 from resolvers.plan import (
+    AsideCell,
     Cell,
     Connection,
     ConnectionCell,
@@ -34,6 +36,7 @@ from resolvers.plan import (
     Plan,
     PublicCell,
     Root,
+    RootBeside,
     RootConnection,
     RootConstant,
     RootRow,
@@ -46,7 +49,7 @@ from resolvers.plan import (
     View,
 )
 from resolvers.problems import Code, RequestRefusedError, bad_id
-from resolvers.registry import NOUNS
+from resolvers.registry import ASIDES, NOUNS
 from resolvers.selection import Selected, Selector
 from resolvers.statements import Listing, Reach, bind_name
 
@@ -124,6 +127,8 @@ class _Work:
             return RootConnection(
                 field.key, self._connection(field, NOUNS[_MANY[field.name]], "Query", None, field.key)
             )
+        if field.name in ASIDES:
+            return RootBeside(field.key, ASIDES[field.name], arguments, self._asked("Query", field))
         noun = self._noun_of_node(arguments) if field.name == "node" else NOUNS[_SINGLE[field.name]]
         return RootRow(field.key, arguments, self._node_type(noun), self.row(noun, field.below, field.key))
 
@@ -150,8 +155,7 @@ class _Work:
                 pattern = f"{field.key}.{selected.key}"
                 users.append((selected.key, self.row(NOUNS["User"], selected.below, pattern)))
             if selected.name == "sessions":
-                asked = self._selector.fields("Session", selected.below)
-                sessions.append((selected.key, tuple((one.key, one.name) for one in asked)))
+                sessions.append((selected.key, self._asked("Viewer", selected)))
             fields.append((selected.key, selected.name))
         return RootViewer(field.key, tuple(fields), tuple(users), tuple(sessions))
 
@@ -184,6 +188,9 @@ class _Work:
             level = self._linked(NOUNS[stored.noun], selected.below, pattern, parent=noun.table)
             return LinkCell(selected.key, build.columns.add(stored.sql), level)
         index = build.columns.add("t.id")
+        if isinstance(stored, RowAside):
+            arguments = read_arguments(self._field(noun.name, selected.name), selected.node)
+            return AsideCell(selected.key, index, stored, arguments, self._asked(noun.name, selected))
         if not stored.paged:
             return ListCell(
                 selected.key, index, self._listed(stored, selected.below, f"{pattern}.@", parent=noun.table)
@@ -201,6 +208,7 @@ class _Work:
         if out_of_token is None and (shown or self._slice.denies_somewhere(name)):
             sql = situation_sql(self._slice, build.noun.table, of=coordinate.of)
             build.situation(coordinate.of, sql, whole(sql) if compares(self._slice, self._narrowing) else None)
+        build.person(coordinate.of)
         return SensitiveCell(
             key=key,
             coordinate=coordinate,
@@ -232,11 +240,15 @@ class _Work:
         given = arguments.values(self._variables)
         order_name = given.get("orderBy")
         order = statements.audience_order(self._reach, noun, noun.orders[order_name])
-        filters = tuple(self._filter(noun, name) for name in given if name in (noun.filters or {}))
+        known = noun.filters or {}
+        filters = tuple(self._filter(noun, name) for name in given if name in known)
+        looked_up = tuple(one.coordinate for name in given if isinstance(one := known.get(name), BlindFilter))
         listing = Listing(noun, order, tuple(sql for sql, _, _ in filters), children)
         build = LevelWork(noun, self._reach)
         if children:
             build.parent = build.columns.add("k.id")
+        if looked_up:
+            build.person(DataSubject.USER)
         build.sort = tuple(build.columns.add(key.replace("audience.", "t.")) for key in order.keys)
         selected = self._selector.fields(f"{noun.name}Connection", field.below)
         parts = tuple(self._part(build, noun, part, f"{pattern}.{part.key}") for part in selected)
@@ -258,6 +270,7 @@ class _Work:
             beyond=statements.beyond_of(self._reach, listing, **bounds)
             if any(bounds.values()) and _asks_beyond(parts)
             else None,
+            looked_up=looked_up,
         )
 
     def _restrained(self, noun: Noun) -> bool:
@@ -300,6 +313,10 @@ class _Work:
             f" AND b.digest = :{bind_name(name)}::bytea AND b.person_id = t.id)"
         )
         return sql, name, None
+
+    def _asked(self, parent: str, field: Selected) -> Asked:
+        declared = get_named_type(self._field(parent, field.name).type)
+        return asked_of(self._schema, self._selector, declared.name, field.below)
 
     def _field(self, type_name: str, name: str) -> Any:  # noqa: ANN401 - graphql-core's own field type
         declared = self._schema.type_map[type_name]

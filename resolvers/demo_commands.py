@@ -1,7 +1,6 @@
 """The commands `demo` and `situations`, and the data that demo mode starts with."""
 
 import argparse
-import asyncio
 import errno
 import json
 import os
@@ -20,7 +19,7 @@ from authz.token_keys import TokenKeys
 from authz.tokens import mint, utc_now
 from models.database import connect, connect_once, migrate
 from models.demo.load import LoadReport, load_demo
-from models.embedded import Database, database
+from models.embedded import Database
 from models.installation import Installation, InstallationError
 from models.vocabulary import Category, to_bits
 from resolvers.serving.startup import check_demo
@@ -73,7 +72,7 @@ def _tell(how_far: str) -> None:
 
 def accept_demo(parser: argparse.ArgumentParser) -> None:
     """Declare `demo`'s arguments."""
-    parser.set_defaults(act=_load)
+    parser.set_defaults(act=_load, only="Demo data are loaded")
     parser.add_argument("--people", type=int, default=DEMO_PEOPLE, metavar="N")
     parser.add_argument("--seed", type=int, default=DEMO_SEED, metavar="S")
     parser.add_argument(
@@ -81,14 +80,12 @@ def accept_demo(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _load(arguments: argparse.Namespace, installation: Installation) -> Done:
+async def _load(arguments: argparse.Namespace, installation: Installation, found: Database) -> Done:
     """Replace the demo data. Raises InstallationError, DemoRefused."""
-    demo_only(installation, "Demo data are loaded")
     if arguments.people < 1:
         message = "--people takes a number from 1 on."
         raise InstallationError(message)
-    with database(installation) as found:
-        report = asyncio.run(_replace(arguments, installation, found))
+    report = await _replace(arguments, installation, found)
     return Done(
         {"people": report.people, "rows": report.rows, "peoplePerSecond": round(report.people_per_second)},
         f"Loaded {report.people} people, {sum(report.rows.values())} rows: {report.people_per_second:.0f} people/s.",
@@ -133,17 +130,15 @@ def _private_file(path: Path | None) -> Iterator[TextIO | None]:
 
 def accept_situations(parser: argparse.ArgumentParser, *, snapshot: Callable[[], Snapshot]) -> None:
     """Declare `situations`' arguments; only running it compiles the default rules."""
-    parser.set_defaults(act=partial(_show_situations, snapshot=snapshot))
+    parser.set_defaults(act=partial(_show_situations, snapshot=snapshot), only="Situations are printed")
     parser.add_argument("--plaintext", action="store_true", help="also print what a full reveal would be")
 
 
-def _show_situations(
-    arguments: argparse.Namespace, installation: Installation, *, snapshot: Callable[[], Snapshot]
+async def _show_situations(
+    arguments: argparse.Namespace, installation: Installation, found: Database, *, snapshot: Callable[[], Snapshot]
 ) -> Done:
     """For each row of the matrix, a token and rows in which just that row holds. Raises InstallationError."""
-    demo_only(installation, "Situations are printed")
-    with database(installation) as found:
-        entries = asyncio.run(_situations(installation, found, snapshot=snapshot, plaintext=arguments.plaintext))
+    entries = await _situations(installation, found, snapshot=snapshot, plaintext=arguments.plaintext)
     return Done(entries, json.dumps(entries, ensure_ascii=False, indent=1))
 
 

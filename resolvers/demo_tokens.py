@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 
 from authz.callers import UnknownCallerError, Wanted, find_caller
 from authz.commands import Done
+from authz.subjects import Subject
 from authz.token_keys import TokenKeys
 from authz.tokens import mint, utc_now
 from models.database import connect_once
-from models.embedded import Database, database
+from models.embedded import Database
 from models.installation import Installation
 from models.vocabulary import Category, Purpose, Role, to_bits
-from resolvers.demo_commands import demo_only, prepare_demo
+from resolvers.demo_commands import prepare_demo
 from vault.keyring import load_or_create
 
 GREETINGS = (
@@ -65,7 +66,7 @@ def demo_greeting(installation: Installation, found: Database, *, address: str) 
         # Uvicorn's loop runs in this thread: the lookup needs one of its own.
         try:
             with ThreadPoolExecutor(1) as thread:
-                token = thread.submit(asyncio.run, _mint(installation, found, wanted)).result()
+                token, _ = thread.submit(asyncio.run, _mint(installation, found, wanted)).result()
         except UnknownCallerError:
             continue  # no insurer may have a valid agreement left, and the server answers all the same
         body = json.dumps({"query": " ".join(query.split())})
@@ -84,7 +85,7 @@ def demo_greeting(installation: Installation, found: Database, *, address: str) 
 
 def accept_token(parser: argparse.ArgumentParser) -> None:
     """Declare `token`'s arguments."""
-    parser.set_defaults(act=_token)
+    parser.set_defaults(act=_token, only="Tokens are minted from the command line")
     parser.add_argument("--role", type=Role, choices=list(Role), required=True)
     parser.add_argument("--org", metavar="CODE", help="a partner's organization; by default the first of its kind")
     parser.add_argument("--user", metavar="USERNAME", help="a person's or a member of staff's; by default the first")
@@ -94,9 +95,8 @@ def accept_token(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _token(arguments: argparse.Namespace, installation: Installation) -> Done:
+async def _token(arguments: argparse.Namespace, installation: Installation, found: Database) -> Done:
     """An access token for demo data. Raises InstallationError, UnknownCallerError."""
-    demo_only(installation, "Tokens are minted from the command line")
     categories = set(Category) if arguments.category is None else set(arguments.category)
     wanted = Wanted(
         role=arguments.role,
@@ -105,21 +105,17 @@ def _token(arguments: argparse.Namespace, installation: Installation) -> Done:
         organization=arguments.org,
         username=arguments.user,
     )
-    with database(installation) as found:
-        token = asyncio.run(_prepare_and_mint(installation, found, wanted))
-    return Done({"token": token}, token)
-
-
-async def _prepare_and_mint(installation: Installation, found: Database, wanted: Wanted) -> str:
     await prepare_demo(installation, found)
-    return await _mint(installation, found, wanted)
+    token, subject = await _mint(installation, found, wanted)
+    return Done({"token": token}, token, {"token": subject.token_id})
 
 
-async def _mint(installation: Installation, found: Database, wanted: Wanted) -> str:
+async def _mint(installation: Installation, found: Database, wanted: Wanted) -> tuple[str, Subject]:
     keyring = load_or_create(installation.keyring_path, demo=installation.demo)
     connection = await connect_once(found.owner)
     try:
         subject = await find_caller(connection, wanted, keyring=keyring)
     finally:
         await connection.close()
-    return mint(TokenKeys.load_or_create(installation.token_keys_path, demo=installation.demo), subject, now=utc_now())
+    keys = TokenKeys.load_or_create(installation.token_keys_path, demo=installation.demo)
+    return mint(keys, subject, now=utc_now()), subject

@@ -2,14 +2,14 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from authz.compile import DecisionFaultError
-from authz.vocabulary import Effect
+from authz.vocabulary import DataSubject, Effect, Reason
 from resolvers.masks import Masks
-from resolvers.plan import Cell, Sealed, SensitiveCell
+from resolvers.plan import Sealed, SensitiveCell
 from resolvers.rows import Occurrences, Rows
 from vault.sealing import DataKey, SealedValueError, open_column
 
@@ -17,7 +17,23 @@ _log = logging.getLogger("needful.disclosure")
 
 LIMITED = -1
 """Stands in a tally instead of the situation of a row beyond the token's ceiling."""
-NONE_LIMITED: frozenset[int] = frozenset()
+SPENT = -2
+"""Stands in a tally instead of a situation that would reveal, where the subject's disclosure budget is spent."""
+CEILINGS = frozenset({LIMITED, SPENT})
+_NO_ROWS: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Rows of a level that are beyond a ceiling."""
+
+    limited: frozenset[int] = _NO_ROWS
+    """Beyond the token's: nothing of them is shown."""
+    spent: Mapping[DataSubject, frozenset[int]] = field(default_factory=dict)
+    """About persons beyond the disclosure budget, by data subject: what would be revealed of them is not shown."""
+
+
+NOTHING_BEYOND = Beyond()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +41,7 @@ class Tally:
     """What was decided about one cell of a shape: how often each situation stood in the answer."""
 
     cell: SensitiveCell
+    rows: Rows
     situations: Sequence[int]
     counts: dict[int, int]
     """Occurrences by situation."""
@@ -37,40 +54,37 @@ class Tally:
     occurrences: Occurrences
 
 
+def reason_of(tally: Tally, situation: int) -> Reason:
+    """Why the cells of a situation are denied."""
+    if situation in tally.faults:
+        return Reason.UNAVAILABLE
+    if situation in CEILINGS:
+        return Reason.LIMIT
+    return tally.cell.refused or tally.cell.effects.reason(situation)
+
+
 def disclose(
-    cell: SensitiveCell, rows: Rows, *, masks: Masks, occurrences: Occurrences, limited: frozenset[int] = NONE_LIMITED
+    cell: SensitiveCell, rows: Rows, *, masks: Masks, occurrences: Occurrences, beyond: Beyond = NOTHING_BEYOND
 ) -> tuple[Sequence[Any], Tally]:
-    """One column as the caller may see it, and the tally of what was decided; `limited` rows are beyond a ceiling."""
+    """One column as the caller may see it, and the tally of what was decided."""
     situations = rows.situations(cell.coordinate.of, cell.coordinate.category)
     counts = _counts(situations, rows.weights)
-    effects, faults = _effects(cell, counts)
-    if limited:
+    effects, faults = effects_of(cell, counts)
+    limited, spent = beyond.limited, beyond.spent.get(cell.coordinate.of, _NO_ROWS)
+    if limited or spent:
         situations = [
-            LIMITED if row in limited and situation not in faults else situation
+            LIMITED
+            if row in limited and situation not in faults
+            else SPENT
+            if row in spent and effects[situation] is Effect.REVEAL
+            else situation
             for row, situation in enumerate(situations)
         ]
         counts = _counts(situations, rows.weights)
-        effects[LIMITED] = Effect.DENY
+        effects |= {LIMITED: Effect.DENY, SPENT: Effect.DENY}
     values, unopened = _values(cell, rows, situations, effects, masks)
-    tally = Tally(cell, situations, counts, effects, faults, unopened, rows.weights, occurrences)
+    tally = Tally(cell, rows, situations, counts, effects, faults, unopened, rows.weights, occurrences)
     return values, tally
-
-
-async def rows_beyond(cells: Iterable[Cell], rows: Rows, count_rows: Callable[[int], Any]) -> frozenset[int]:
-    """The rows of which nothing may be shown: those after the last that the token's ceiling lets through."""
-    shown = _rows_to_show(cells, rows)
-    return frozenset(shown[await count_rows(len(shown)) :]) if shown else NONE_LIMITED
-
-
-def _rows_to_show(cells: Iterable[Cell], rows: Rows) -> list[int]:
-    """The rows of which at least one sensitive cell would be disclosed, in their order."""
-    shown: set[int] = set()
-    for cell in cells:
-        if isinstance(cell, SensitiveCell):
-            situations = rows.situations(cell.coordinate.of, cell.coordinate.category)
-            effects, _ = _effects(cell, dict.fromkeys(situations))
-            shown.update(row for row, situation in enumerate(situations) if effects[situation])
-    return sorted(shown)
 
 
 def _counts(situations: Sequence[int], weights: list[int] | None) -> dict[int, int]:
@@ -82,13 +96,13 @@ def _counts(situations: Sequence[int], weights: list[int] | None) -> dict[int, i
     return counts
 
 
-def _effects(cell: SensitiveCell, counts: Iterable[int]) -> tuple[dict[int, Effect], frozenset[int]]:
+def effects_of(cell: SensitiveCell, situations: Iterable[int]) -> tuple[dict[int, Effect], frozenset[int]]:
     """The effect of each situation that occurs; a fault is DENY (DESIGN.md, "How a decision is made", 7)."""
     if cell.opens is None:
-        return dict.fromkeys(counts, Effect.DENY), frozenset()
+        return dict.fromkeys(situations, Effect.DENY), frozenset()
     effects: dict[int, Effect] = {}
     faults = set()
-    for situation in counts:
+    for situation in situations:
         try:
             effects[situation] = cell.effects[situation]
         except DecisionFaultError:

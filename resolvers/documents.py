@@ -96,6 +96,10 @@ class Documents:
                 self._kept.popitem(last=False)
         return document
 
+    def known(self, text: str) -> Document | None:
+        """The document of a text that was read lately and found good."""
+        return self._kept.get(text)
+
     def _read(self, text: str, *, read_only: bool) -> Document:
         node = _parse(text)
         fragments = {one.name.value: one for one in node.definitions if isinstance(one, FragmentDefinitionNode)}

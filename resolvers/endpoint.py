@@ -13,8 +13,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from authz.bodies import BodyTooLargeError, read_body
-from authz.faults import place
+from authz.seen import Seen, seen_in
 from authz.subjects import ANONYMOUS, Subject
+from models.faults import place
 from models.vocabulary import Purpose
 from resolvers.authentication import Authentication
 from resolvers.limits import MAX_BODY
@@ -55,12 +56,14 @@ class Endpoint:
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an id and nothing else
+            seen_in(http.scope).code = Code.INTERNAL.name
             return _fault(fault, media or JSON)
 
     async def _respond(self, http: HttpRequest, media: str | None) -> Response:
         try:
             answer = await self._answer(http, media)
         except RequestRefusedError as refusal:
+            seen_in(http.scope).code = refusal.code.name
             return _refused(refusal, media or JSON)
         if media != GRAPHQL:
             return _json(answer.body, 200, JSON)
@@ -87,7 +90,16 @@ class Endpoint:
         request = _request(
             given, strict=_strict(http), read_only=http.method == "GET", attempt=attempt, idempotency_key=_key(http)
         )
-        return await self.service.answer(request, subject, purpose)
+        seen = seen_in(http.scope)
+        seen.purpose = purpose or (subject.purposes[0] if len(subject.purposes) == 1 else None)
+        try:
+            answer = await self.service.answer(request, subject, purpose)
+        except RequestRefusedError:
+            document = self.service.documents.known(request.query)
+            seen.operation_hash = document.shape_hash if document else None
+            raise
+        _note(seen, answer)
+        return answer
 
     async def _subject(self, http: HttpRequest) -> Subject:
         """Who asks, within their rate; a bad token counts as nobody's. Raises UNAUTHENTICATED, RATE_LIMITED."""
@@ -99,6 +111,7 @@ class Endpoint:
             raise
         await self.rates.subject(http.scope, token.subject.identity)
         await self.authentication.prove(http, token)
+        seen_in(http.scope).known(token.subject)
         return token.subject
 
     async def _given(self, http: HttpRequest, body: bytes, known: bool) -> dict[str, Any]:  # noqa: FBT001
@@ -142,6 +155,24 @@ class Endpoint:
             raise RequestRefusedError(
                 Code.RULESET_BEHIND, message, extensions={"ruleset": number}, headers={"Retry-After": "1"}
             )
+
+
+def _note(seen: Seen, answer: Answer) -> None:
+    """Leave beside the request what was decided, cells by effect and reason; of what is refused nothing was shown."""
+    body, refused = answer.body, answer.status == Code.FIELD_DENIED.status
+    if refused:
+        seen.code, seen.recorded = Code.FIELD_DENIED.name, True
+    authorization = body.get("extensions", {}).get("authorization")
+    if authorization is None:
+        return
+    cells: dict[tuple[str, str | None], int] = {}
+    shown = () if refused else authorization["fields"]
+    decided = [((one["effect"], None), one["count"]) for one in shown if one["effect"] != "DENY"]
+    denials = [error["extensions"] for error in body.get("errors", ()) if "coordinate" in error["extensions"]]
+    decided += [(("DENY", one["reason"]), one["count"]) for one in denials]
+    for kind, count in decided:
+        cells[kind] = cells.get(kind, 0) + count
+    seen.decision, seen.purpose, seen.cells = authorization["decisionId"], Purpose(authorization["purpose"]), cells
 
 
 _SAFE = {"Cache-Control": "no-store"}

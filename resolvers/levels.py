@@ -1,9 +1,9 @@
 """The columns of one level while its shape is compiled: each once, with the joins, situations and keys they need."""
 
 from authz.vocabulary import DataSubject
-from authz.witnesses import SituationSql
+from authz.witnesses import SituationSql, person_sql
 from resolvers.nouns import Noun, SealedColumn
-from resolvers.plan import Read, Sealed, SituationColumns
+from resolvers.plan import Read, Sealed, SituationColumns, WholeColumns, Witness
 from resolvers.statements import Columns, Reach, Statement
 from vault.sealing import column_label
 
@@ -21,6 +21,7 @@ class LevelWork:
         self._wrapped: int | None = None
         self._owner: int | None = None
         self._situations: dict[DataSubject, SituationColumns] = {}
+        self._people: dict[DataSubject, int] = {}
 
     def situation(self, of: DataSubject, sql: SituationSql, whole: SituationSql | None = None) -> None:
         """Compute one data subject's situation beside the row; `whole` as all records witness it."""
@@ -28,14 +29,32 @@ class LevelWork:
             return
         if sql.joins_policy:
             self.columns.joins["p"] = "JOIN policy p ON p.id = t.policy_id"
-        self._situations[of] = self._situation(sql, self._situation(whole, None) if whole else None)
+        add = self.columns.add
+        numbers = [part for part in sql.parts if part.records is None]
+        witnesses = [
+            Witness(part.letter, add(f"({part.sql})::bigint"), add(part.id))
+            for part in numbers
+            if part.letter and part.id
+        ]
+        self._situations[of] = SituationColumns(
+            bits=tuple(add(f"({part.sql})::bigint") for part in numbers),
+            witness=witnesses[0] if witnesses else None,
+            records=tuple((part.records.letter, add(part.records.sql)) for part in sql.parts if part.records),
+            masks=tuple((mask, add(mask.records.sql)) for mask in sql.masks),
+            whole=self._whole(whole) if whole else None,
+        )
 
-    def _situation(self, sql: SituationSql, whole: SituationColumns | None) -> SituationColumns:
-        return SituationColumns(
+    def _whole(self, sql: SituationSql) -> WholeColumns:
+        return WholeColumns(
             bits=self.columns.add(sql.bits) if sql.bits else None,
             masks=tuple((mask, self.columns.add(mask.sql)) for mask in sql.masks),
-            whole=whole,
         )
+
+    def person(self, of: DataSubject) -> None:
+        """Read whose data a data subject's are."""
+        sql = person_sql(self.noun.table, of)
+        if sql is not None:
+            self._people[of] = self.columns.add(sql)
 
     def sealed(self, stored: SealedColumn) -> Sealed:
         """Read a sealed column, its row's id and the data key."""
@@ -72,4 +91,5 @@ class LevelWork:
             owner_index=self._owner,
             sort_indexes=self.sort,
             situations=self._situations,
+            people=self._people,
         )

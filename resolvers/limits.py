@@ -16,11 +16,13 @@ from graphql import (
 
 from resolvers.paging import page_size
 from resolvers.plan import (
+    AsideCell,
     Connection,
     ConnectionCell,
     LinkCell,
     ListCell,
     Plan,
+    RootBeside,
     RootConnection,
     RootRow,
     RootViewer,
@@ -162,6 +164,8 @@ def check_cost(plan: Plan, variables: Mapping[str, Any]) -> None:
             cost += COUNT_ESTIMATE if root.connection.count else 0
         elif isinstance(root, RootViewer):
             cost += sum(_shape(level.shape, 1, variables) for _, level in root.users)
+        elif isinstance(root, RootBeside):
+            cost += _aside(root, 1, variables)
     if cost > MAX_COST:
         raise over_limit("cost", maximum=MAX_COST, actual=cost)
 
@@ -180,6 +184,11 @@ def _connection(connection: Connection, parents: int, variables: Mapping[str, An
     return rows * (1 + edges) + sum(_shape(shape, rows, variables) for shape in shapes)
 
 
+def _aside(aside: RootBeside | AsideCell, parents: int, variables: Mapping[str, Any]) -> int:
+    size = page_size(aside.arguments.values(variables), largest=aside.aside.largest)
+    return parents * (aside.aside.weight + size * aside.asked.size)
+
+
 def _shape(shape: Shape, rows: int, variables: Mapping[str, Any]) -> int:
     cost = rows * len(shape.cells)
     for cell in shape.cells:
@@ -189,4 +198,6 @@ def _shape(shape: Shape, rows: int, variables: Mapping[str, Any]) -> int:
             cost += _shape(cell.level.shape, rows * LIST_ESTIMATE, variables)
         elif isinstance(cell, ConnectionCell):
             cost += _connection(cell.connection, rows, variables)
+        elif isinstance(cell, AsideCell):
+            cost += _aside(cell, rows, variables)
     return cost

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.global_ids import NodeType
 from models.vocabulary import Retention
+from resolvers.asides import RowAside
 
 Convert = Callable[[Any], Any]
 
@@ -92,7 +93,7 @@ class Noun:
 
     name: str
     table: str
-    fields: Mapping[str, Public | SealedColumn | Link | Children]
+    fields: Mapping[str, Public | SealedColumn | Link | Children | RowAside]
     orders: Mapping[str | None, Order]
     node_type: NodeType | None = None
     retention: Retention | None = None

@@ -24,13 +24,16 @@ from starlette.routing import Route
 
 from authz.bodies import BodyTooLargeError, read_body
 from authz.compile import Snapshot
-from authz.faults import NO_ANSWER, UnavailableError
+from authz.faults import UnavailableError
 from authz.oidc.id_tokens import Disbelieved, Expected, believe, has_second_factor
 from authz.oidc.issuer import CodeRefusedError, Issuer, IssuerUnavailableError
 from authz.oidc.members import Member, Unknown, admit
+from authz.seen import seen_in
 from authz.sessions import Opened, Owner, Refusal, Sessions
 from authz.used_proofs import proof_id, use
-from ledger.append import Operation, append
+from ledger.append import add_alone
+from ledger.rows import Kind, Operation, Outcome
+from models.faults import NO_ANSWER
 from models.vocabulary import Purpose, Role
 from resolvers.problems import Code, RequestRefusedError
 from vault.messages import close_message, open_message
@@ -55,6 +58,9 @@ _MESSAGES = {
     Unknown.USERNAME_INVALID: "The issuer gives you no work name of 2 to 64 letters, digits, dots, @ and hyphens.",
     Unknown.USERNAME_TAKEN: "Your work name belongs to somebody else here. Ask your administrator for another.",
 }
+_CEILING = "SESSION_CEILING"
+_RECORDED = frozenset({*(one.value for one in Unknown), _CEILING})
+"""Refusals whose rows are written where they are found; others are counted, for nobody is known by then."""
 _log = logging.getLogger("needful.oidc")
 
 
@@ -92,17 +98,17 @@ class StaffLogin:
 
     async def login(self, http: HttpRequest) -> Response:
         """Send the browser to the issuer."""
-        return await _answered(self._login(http))
+        return await _answered(http, self._login(http))
 
     async def callback(self, http: HttpRequest) -> Response:
         """The browser comes back from the issuer; whatever comes of it, this log-in is over."""
-        response = await _answered(self._callback(http))
+        response = await _answered(http, self._callback(http))
         response.delete_cookie(self._cookie, path="/", secure=self.secure, httponly=True, samesite="lax")
         return response
 
     async def redeem(self, http: HttpRequest) -> Response:
         """A session for the code that came with `return_to`."""
-        return await _answered(self._redeem(http))
+        return await _answered(http, self._redeem(http))
 
     @property
     def _cookie(self) -> str:
@@ -210,7 +216,7 @@ class StaffLogin:
         if not isinstance(opened, Opened):
             if opened is Refusal.CEILING:
                 message = "You have as many sessions as are allowed. End one of them first."
-                raise _refused("SESSION_CEILING", message, code=Code.UNAUTHENTICATED)
+                raise _refused(_CEILING, message, code=Code.UNAUTHENTICATED)
             raise _refused(Unknown.LEFT.value, _MESSAGES[Unknown.LEFT], code=Code.UNAUTHENTICATED)
         return JSONResponse(_told(opened, member), headers=_SAFE)
 
@@ -218,19 +224,20 @@ class StaffLogin:
         """The ledger's row of a log-in (C59), in its transaction."""
         ruleset = self.snapshot().ruleset
         operation = Operation(
-            decision_id=uuid4(),
+            Kind.LOGIN,
+            uuid4(),
+            self.clock(),
+            Outcome.REFUSED if refused else Outcome.DONE,
+            refused,
             role=member.role if member else Role.ANONYMOUS,
-            organization=None,
             account=member.id if member else None,
-            token_id="",
             purpose=Purpose.ACCOUNT_SERVICE,
             operation_hash=hashlib.sha256(path.encode()).hexdigest(),
             operation_name=path,
             ruleset=ruleset.number,
-            ruleset_digest=ruleset.digest,
-            entries=[("OpenIdConnect.login", path, "REFUSED" if refused else "DONE", refused, 1)],
+            digest=ruleset.digest,
         )
-        await append(connection, operation)
+        await add_alone(connection, operation)
 
     async def _spend(self, kind: str, what: str, good_for: timedelta) -> bool:
         """Is this the first use?"""
@@ -252,17 +259,21 @@ class StaffLogin:
 _UNAVAILABLE = (IssuerUnavailableError, UnavailableError, *NO_ANSWER)
 
 
-async def _answered(answer: Awaitable[Response]) -> Response:
+async def _answered(http: HttpRequest, answer: Awaitable[Response]) -> Response:
     """The answer, or its refusal as every other."""
+    seen = seen_in(http.scope)
     try:
         response = await answer
     except ClientDisconnect:
         return Response(status_code=400)
     except _UNAVAILABLE as fault:
         _log.error("a log-in could not go on: %s", type(fault).__name__)
+        seen.code = Code.UNAVAILABLE.name
         message = "The issuer or the database does not answer at the moment. Try again later."
         return _error(Code.UNAVAILABLE, message, {})
     except RequestRefusedError as refusal:
+        seen.code = refusal.errors[0]["extensions"].get("reason", refusal.code.name)
+        seen.recorded = seen.code in _RECORDED
         return JSONResponse({"errors": refusal.errors}, refusal.code.status, headers={**_SAFE, **refusal.headers})
     return response
 

@@ -20,26 +20,31 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 
 from authz.compile import Snapshot
-from authz.faults import NO_ANSWER
+from authz.lapses import Lapses
 from authz.narrowing import narrowing_of
 from authz.subjects import Subject
-from ledger.append import Operation, append
+from ledger.recorder import NotRecordedError, Recorder
+from ledger.rows import Kind, Operation, Outcome, withheld
+from models.faults import NO_ANSWER
 from models.global_ids import from_global
 from models.vocabulary import Purpose
 from resolvers.compiler import Compiler
 from resolvers.documents import MAX_ERRORS, Document, Documents
+from resolvers.gathering import Gathered
 from resolvers.limits import check_cost
 from resolvers.payloads import Accounts, Attempt, Write
 from resolvers.plan import Plan
 from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names, unavailable
 from resolvers.reading import Reader
+from resolvers.recording import asked, scope_said
 from resolvers.registered import Registered
 from resolvers.registry import NOUNS
 from resolvers.report import Answer, Heading, Report, make_report
-from resolvers.run import run_plan
+from resolvers.run import Run, run_plan
 from resolvers.selection import AbstractTypes, Selected, Selector, as_field
 from resolvers.variables import variables_refused
-from resolvers.writes import ACQUIRE_SECONDS, LONGEST_NAME, Told, Writer, own_purpose, rule_of
+from resolvers.withholding import withhold
+from resolvers.writes import ACQUIRE_SECONDS, Told, Writer, own_purpose, rule_of
 from resolvers.writing.once import once_of
 from resolvers.writing.shown import payload_of, without_written
 from vault.keyring import Keyring
@@ -74,6 +79,9 @@ class Service:
     accounts: Accounts
     writer: Writer
     registered: Registered
+    recorder: Recorder
+    lapses: Lapses = field(default_factory=Lapses)
+    """What has lapsed of the grants."""
     plans: "OrderedDict[Any, Plan]" = field(default_factory=OrderedDict)
 
     @property
@@ -101,10 +109,14 @@ class Service:
         variables = coerced.coerced
         snapshot = self.snapshot()
         narrowing = narrowing_of(subject, chosen, now=self.clock())
-        compiler = Compiler(self.schema, snapshot, subject.role, chosen, subject.categories, narrowing)
+        categories = self.lapses.left(subject, chosen)
+        compiler = Compiler(self.schema, snapshot, subject.role, chosen, categories, narrowing)
         plan = self._plan(document, operation, variables, compiler, partial(compiler.compile, selector, variables))
         check_cost(plan, variables)
-        return await _Execution(self, request, document, operation, variables, subject, chosen, snapshot, plan).run()
+        scope = scope_said(categories, narrowing)
+        return await _Execution(
+            self, request, document, operation, variables, subject, chosen, snapshot, plan, scope
+        ).run()
 
     async def _write(  # noqa: PLR0913 - what a mutation depends on
         self,
@@ -123,9 +135,10 @@ class Service:
         snapshot = self.snapshot()
         payload = payload_of(self.schema, field.name)
         plan = None
+        narrowing = narrowing_of(subject, purpose, now=self.clock())
+        categories = self.lapses.left(subject, purpose)
         if payload.noun is not None:
-            narrowing = narrowing_of(subject, purpose, now=self.clock())
-            compiler = Compiler(self.schema, snapshot, subject.role, purpose, subject.categories, narrowing)
+            compiler = Compiler(self.schema, snapshot, subject.role, purpose, categories, narrowing)
             compiled = partial(compiler.compile_written, selector, coerced.coerced, field, NOUNS[payload.noun])
             plan = self._plan(document, operation, coerced.coerced, compiler, compiled)
             check_cost(plan, coerced.coerced)
@@ -138,9 +151,10 @@ class Service:
             plan=plan,
             given=request.variables or {},
             variables=coerced.coerced,
-            operation_name=operation.name.value[:LONGEST_NAME] if operation.name else None,
+            operation_name=operation.name.value if operation.name else None,
             shape_hash=document.shape_hash,
             strict=request.strict,
+            scope=scope_said(categories, narrowing),
         )
         write = Write(
             None, field.name, subject, purpose, self.clock(), snapshot, self.accounts, self.reader, request.attempt
@@ -237,16 +251,28 @@ class _Execution:
     purpose: Purpose
     snapshot: Snapshot
     plan: Plan
+    scope: Mapping[str, Any]
+    """How the token narrows it, for the ledger."""
 
     async def run(self) -> Answer:
         core_data = self._core()
         heading = Heading(self.purpose.value, self.snapshot.ruleset.number, uuid4())
         try:
             async with self.service.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                data, report = await self._read(connection)
-                await self._record(connection, report, heading)
+                run = await self._run(connection)
+                data = await run_plan(self.plan, run)
         except NO_ANSWER as fault:
             raise unavailable() from fault
+        report = make_report(run.tallies, again=run.spending.again)
+        row = self._row(run, heading, refused=self.request.strict and bool(report.denials))
+        try:
+            await self.service.recorder.record(row)
+        except NotRecordedError as fault:
+            self.service.recorder.record_later(withheld(row))
+            if run.lookups:
+                # That somebody is there at all is what was asked, and is not told.
+                raise unavailable() from fault
+            report = report.withheld(withhold(self.plan, data))
         data |= core_data
         return self._answer({key: data[key] for key in self.plan.keys}, report.errors(heading), report, heading)
 
@@ -255,35 +281,38 @@ class _Execution:
             return {}
         return self.service.core(self.document, self.operation, self.plan.core, self.request)
 
-    async def _read(self, connection: Any) -> tuple[dict[str, Any], Report]:  # noqa: ANN401 - asyncpg's proxy
-        run = await self.service.reader.run(
-            connection, self.subject, self.purpose, ruleset=self.snapshot.ruleset.number, variables=self.variables
+    async def _run(self, connection: Any) -> Run:  # noqa: ANN401 - asyncpg's proxy
+        return await self.service.reader.run(
+            connection, self.subject, self.purpose, snapshot=self.snapshot, variables=self.variables
         )
-        data = await run_plan(self.plan, run)
-        return data, make_report(run.tallies)
 
-    async def _record(self, connection: Any, report: Report, heading: Heading) -> None:  # noqa: ANN401 - asyncpg's proxy
+    def _row(self, run: Run, heading: Heading, *, refused: bool) -> Operation:
+        name = self.operation.name.value if self.operation.name else None
         ruleset = self.snapshot.ruleset
-        await append(
-            connection,
-            Operation(
-                decision_id=heading.decision_id,
-                role=self.subject.role,
-                organization=self.subject.organization,
-                account=self.subject.account,
-                token_id=self.subject.token_id,
-                purpose=self.purpose,
-                operation_hash=self.document.shape_hash,
-                operation_name=self.operation.name.value[:LONGEST_NAME] if self.operation.name else None,
-                ruleset=ruleset.number,
-                ruleset_digest=ruleset.digest,
-                entries=report.entries(),
-            ),
+        decided = Gathered()
+        decided.add(run.tallies)
+        for one in run.lookups:
+            decided.found(one.coordinates, one.persons)
+        decided.tell(run.notes.told)
+        return Operation(
+            Kind.READ,
+            heading.decision_id,
+            self.service.clock(),
+            Outcome.REFUSED if refused else Outcome.DONE,
+            Code.FIELD_DENIED.value if refused else None,
+            **asked(self.subject, self.purpose, ruleset, shape_hash=self.document.shape_hash, name=name),
+            scope=self.scope,
+            misses=len(run.missed),
+            persons=decided.persons,
+            records=decided.records,
+            groups=decided.groups,
+            entries=decided.entries,
+            detail=run.notes.detail,
         )
 
     def _answer(self, data: dict[str, Any], errors: list[dict[str, Any]], report: Report, heading: Heading) -> Answer:
         extensions = {"authorization": report.authorization(heading)}
-        if self.request.strict and report.denials:
+        if self.request.strict and errors:
             return Answer({"data": None, "errors": errors, "extensions": extensions}, Code.FIELD_DENIED.status)
         body: dict[str, Any] = {"data": data}
         if errors:

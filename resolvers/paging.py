@@ -23,6 +23,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "timestamptz": datetime.fromisoformat,
     "text": str,
     "smallint": int,
+    "bigint": int,
 }
 
 

@@ -1,11 +1,11 @@
 """What a write works with and what it may answer: its result, or a problem that the client can act on."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from authz.attempts import Patience
 from authz.compile import Snapshot
@@ -66,6 +66,10 @@ class ProblemCode(StrEnum):
     AGENT_UNKNOWN = "AGENT_UNKNOWN"
     ASSIGNEE_UNKNOWN = "ASSIGNEE_UNKNOWN"
     CLAIM_IS_HANDLED = "CLAIM_IS_HANDLED"
+    GRANT_UNKNOWN = "GRANT_UNKNOWN"
+    GRANT_LAPSED = "GRANT_LAPSED"
+    GRANT_NOT_LAPSED = "GRANT_NOT_LAPSED"
+    DAYS_INVALID = "DAYS_INVALID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,8 @@ class Write:
     written: Written | None = None
     actor: UUID | None = None
     """The account or member of staff that it turned out to be, for the ledger."""
+    decision: UUID = field(default_factory=uuid4)
+    """The id that the client gets, and that every row of the ledger about this write has."""
 
     async def count_attempt(self) -> None:
         """Count one. Raises RATE_LIMITED."""

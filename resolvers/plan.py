@@ -16,6 +16,7 @@ from authz.vocabulary import DataSubject, Reason
 from authz.witnesses import Mask
 from models.global_ids import NodeType
 from resolvers.arguments import Arguments
+from resolvers.asides import Asked, RootAside, RowAside
 from resolvers.nouns import Convert, Noun, Order
 from resolvers.selection import Selected
 from resolvers.statements import Statement
@@ -96,7 +97,18 @@ class ConnectionCell:
     connection: "Connection"
 
 
-Cell = Constant | IdCell | PublicCell | SensitiveCell | LinkCell | ListCell | ConnectionCell
+@dataclass(frozen=True, slots=True)
+class AsideCell:
+    """A field of the row that is answered beside the plan, by the row's id."""
+
+    key: str
+    index: int
+    aside: RowAside
+    arguments: Arguments
+    asked: Asked
+
+
+Cell = Constant | IdCell | PublicCell | SensitiveCell | LinkCell | ListCell | ConnectionCell | AsideCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +120,39 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """Where the one record stands that witnesses pair bits: a letter of `ledger.rows.RECORDS`, bits, and its id."""
+
+    letter: str
+    bits: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SituationColumns:
-    """Where a row's situation stands: pair bits, masks by category, and for some tokens the same of all records."""
+    """Where a row's situation stands: pair bits as numbers and record by record, and masks by category.
+
+    `records` are the columns of records, by letter; `whole`: for some tokens the situation as all records witness it.
+    """
+
+    bits: tuple[int, ...] = ()
+    witness: Witness | None = None
+    records: tuple[tuple[str, int], ...] = ()
+    masks: tuple[tuple[Mask, int], ...] = ()
+    whole: "WholeColumns | None" = None
+
+    @property
+    def nothing(self) -> bool:
+        """Is nothing computed, since no rule could tell?"""
+        return not (self.bits or self.records or self.masks)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeColumns:
+    """Where a situation stands as all records witness it: as numbers only."""
 
     bits: int | None
     masks: tuple[tuple[Mask, int], ...]
-    whole: "SituationColumns | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +167,8 @@ class Read:
     owner_index: int | None
     sort_indexes: tuple[int, ...]
     situations: Mapping[DataSubject, SituationColumns]
+    people: Mapping[DataSubject, int]
+    """Where the person stands that each data subject is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +236,8 @@ class Connection:
     count: Statement | None
     beyond: Statement | None
     """Are there rows on the other side of a bound? Read only where a bound is given."""
+    looked_up: tuple[str, ...] = ()
+    """The sensitive coordinates by whose full value rows are looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +262,23 @@ class RootConnection:
 class RootViewer:
     """The viewer: the token's words, the caller's own person and own sessions.
 
-    `sessions` holds, by response key, the keys and names that are asked of each session.
+    `sessions` holds, by response key, what is asked of each session.
     """
 
     key: str
     fields: tuple[tuple[str, str], ...]
     users: tuple[tuple[str, Level], ...]
-    sessions: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    sessions: tuple[tuple[str, Asked], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RootBeside:
+    """A root field that is answered beside the plan."""
+
+    key: str
+    aside: RootAside
+    arguments: Arguments
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +297,7 @@ class RootWritten:
     level: Level
 
 
-Root = RootRow | RootConnection | RootViewer | RootConstant | RootWritten
+Root = RootRow | RootConnection | RootViewer | RootBeside | RootConstant | RootWritten
 
 
 @dataclass(frozen=True, slots=True)

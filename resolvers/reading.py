@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from authz.budget import Disclosures, Spending
 from authz.caveats import RowCeiling
+from authz.compile import Snapshot
 from authz.narrowing import bound_names, let_through, row_ceiling
 from authz.subjects import Subject
 from authz.tokens import LONGEST
@@ -38,6 +40,7 @@ class Reader:
     keys: KeyCache
     masks: Masks
     audience_ceiling: int
+    disclosures: Disclosures
     clock: Callable[[], datetime]
 
     async def caller(self, connection: Any, subject: Subject) -> dict[str, Any]:  # noqa: ANN401 - asyncpg's proxy
@@ -59,23 +62,27 @@ class Reader:
         subject: Subject,
         purpose: Purpose,
         *,
-        ruleset: int,
+        snapshot: Snapshot,
         variables: Mapping[str, Any],
     ) -> Run:
         """One execution of a plan on one connection."""
         ceiling = row_ceiling(subject)
+        caller = await self.caller(connection, subject)
+        own = {*caller["wards"], *((subject.person,) if subject.person else ())}
+        budget = snapshot.ruleset.budgets.get((subject.role, purpose))
         return Run(
             fetch=connection.fetch,
             subject=subject,
             purpose=purpose,
-            ruleset=ruleset,
-            caller=await self.caller(connection, subject),
+            snapshot=snapshot,
+            caller=caller,
             variables=variables,
             keyring=self.keyring,
             keys=self.keys,
             masks=self.masks,
             now=self.clock(),
             count_people=partial(self._count_people, connection, subject),
+            spending=Spending(self.disclosures, connection, subject, purpose, budget, self.clock, own),
             count_rows=partial(self._count_rows, connection, subject, ceiling) if ceiling else None,
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import asyncpg
 
-from authz.faults import NO_ANSWER
+from models.faults import NO_ANSWER
 from resolvers.problems import Code, RequestRefusedError, unavailable
 
 _HOUSE = Path(__file__).parent / "registered_documents"

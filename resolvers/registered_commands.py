@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,8 @@ async def _register(call: Call, *, schema: Callable[[], GraphQLSchema]) -> Done:
     texts = [(path.stem, _document(path, documents)) for path in call.arguments.files]
     async with call.connection.transaction():
         hashes = [await registered.register(call.connection, text, name=name, now=call.now) for name, text in texts]
-    return listed([{"name": name, "hash": found} for (name, _), found in zip(texts, hashes, strict=True)])
+    done = listed([{"name": name, "hash": found} for (name, _), found in zip(texts, hashes, strict=True)])
+    return replace(done, ids={"operations": " ".join(hashes)})
 
 
 async def _list(call: Call) -> Done:

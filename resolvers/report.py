@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from authz.vocabulary import Effect, Reason
-from ledger.append import Entry
-from resolvers.disclosure import LIMITED, Tally
+from resolvers.disclosure import SPENT, Tally, reason_of
 from resolvers.rows import Path
+from resolvers.times import in_shanghai
+from resolvers.withholding import Lost
 
-LONGEST_PATTERN = 400
-"""Characters of a path pattern in the ledger: aliases are the client's own words."""
 _REMEDIES = {
     Reason.UNAVAILABLE: "Try again later; if it goes on, quote the decision id to the operator.",
     Reason.LIMIT: "A ceiling of the token is reached. Ask for less, or with a new token.",
@@ -23,6 +23,8 @@ _REMEDIES = {
     Reason.RELATION: "Shown only where an open contract, assignment, case or consent ties you to this person.",
     Reason.BASIS: "Shown only while its basis is open: a running contract, a consent, a request.",
 }
+
+_SPENT = "You have been shown as many persons as you may be for this purpose. Ask again from {again} on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,24 @@ class Report:
 
     denials: tuple[Denial, ...]
     shown: tuple[tuple[Tally, Effect, int], ...]
+    again: datetime | None = None
+    """When the disclosure budget begins anew, where it is spent."""
+    lost: tuple[Lost, ...] = ()
+    """What was told beside the plan and taken out again."""
+
+    def withheld(self, lost: tuple[Lost, ...]) -> "Report":
+        """The same operation, but nothing of it is shown since it could not be recorded; nor what was `lost`."""
+        every = {id(tally): tally for tally, _, _ in self.shown}
+        denials = tuple(
+            Denial(tally, Reason.UNAVAILABLE, sum(tally.counts.values()), next(tally.occurrences())[1])
+            for tally in every.values()
+        )
+        return Report(denials, tuple((one.tally, Effect.DENY, one.count) for one in denials), lost=lost)
 
     def errors(self, heading: Heading) -> list[dict[str, Any]]:
         """The field errors (INTERFACE.md, FIELD_DENIED)."""
-        return [_error(denial, heading) for denial in self.denials]
+        denied = [_error(denial, heading, self.again) for denial in self.denials]
+        return denied + [_lost(one, heading) for one in self.lost]
 
     def authorization(self, heading: Heading) -> dict[str, Any]:
         """`extensions.authorization` of the response."""
@@ -80,25 +96,8 @@ class Report:
             ],
         }
 
-    def entries(self) -> list[Entry]:
-        """The ledger's entries."""
-        denied: list[Entry] = [
-            (one.tally.cell.coordinate.name, _kept(one.tally.cell.pattern), "DENY", one.reason.value, one.count)
-            for one in self.denials
-        ]
-        shown: list[Entry] = [
-            (tally.cell.coordinate.name, _kept(tally.cell.pattern), effect.name, None, count)
-            for tally, effect, count in self.shown
-            if effect is not Effect.DENY
-        ]
-        return shown + denied
 
-
-def _kept(pattern: str) -> str:
-    return pattern[:LONGEST_PATTERN]
-
-
-def make_report(tallies: Sequence[Tally]) -> Report:
+def make_report(tallies: Sequence[Tally], *, again: datetime | None = None) -> Report:
     """Sum up the tallies of one run."""
     denials: list[Denial] = []
     shown: list[tuple[Tally, Effect, int]] = []
@@ -107,7 +106,7 @@ def make_report(tallies: Sequence[Tally]) -> Report:
             found = list(_denials(tally))
             denials.extend(found)
             shown.extend(_shown(tally, sum(denial.count for denial in found)))
-    return Report(tuple(denials), tuple(shown))
+    return Report(tuple(denials), tuple(shown), again)
 
 
 def _shown(tally: Tally, denied: int) -> Iterator[tuple[Tally, Effect, int]]:
@@ -128,7 +127,7 @@ def _denials(tally: Tally) -> Iterator[Denial]:
     by_reason: dict[Reason, set[int]] = {}
     for situation, effect in tally.effects.items():
         if effect is Effect.DENY and tally.counts.get(situation):
-            by_reason.setdefault(_reason(tally, situation), set()).add(situation)
+            by_reason.setdefault(reason_of(tally, situation), set()).add(situation)
     for reason, situations in by_reason.items():
         count = sum(tally.counts[situation] for situation in situations)
         path = next(path for row, path in tally.occurrences() if tally.situations[row] in situations)
@@ -139,21 +138,18 @@ def _denials(tally: Tally) -> Iterator[Denial]:
         yield Denial(tally, Reason.UNAVAILABLE, sum(_weight(tally, row) for row in rows), path)
 
 
-def _reason(tally: Tally, situation: int) -> Reason:
-    if situation in tally.faults:
-        return Reason.UNAVAILABLE
-    if situation == LIMITED:
-        return Reason.LIMIT
-    return tally.cell.refused or tally.cell.effects.reason(situation)
-
-
 def _weight(tally: Tally, row: int) -> int:
     return 1 if tally.weights is None else tally.weights[row]
 
 
-def _error(denial: Denial, heading: Heading) -> dict[str, Any]:
+def _error(denial: Denial, heading: Heading, again: datetime | None) -> dict[str, Any]:
     cell = denial.tally.cell
     coordinate = cell.coordinate
+    remedy = _REMEDIES[denial.reason].format(category=coordinate.category.value)
+    when = {}
+    if denial.reason is Reason.LIMIT and SPENT in denial.tally.counts and again:
+        when["again"] = in_shanghai(again).isoformat()
+        remedy = _SPENT.format(**when)
     return {
         "message": f"{coordinate.name} is not shown: {denial.reason.value}.",
         "path": [*denial.path, cell.key],
@@ -167,6 +163,25 @@ def _error(denial: Denial, heading: Heading) -> dict[str, Any]:
             "purpose": heading.purpose,
             "ruleset": heading.ruleset,
             "decisionId": str(heading.decision_id),
-            "remedy": _REMEDIES[denial.reason].format(category=coordinate.category.value),
+            "remedy": remedy,
+            **when,
+        },
+    }
+
+
+def _lost(lost: Lost, heading: Heading) -> dict[str, Any]:
+    return {
+        "message": f"{lost.coordinate} is not shown: {Reason.UNAVAILABLE.value}.",
+        "path": list(lost.path),
+        "extensions": {
+            "code": "UNAVAILABLE",
+            "coordinate": lost.coordinate,
+            "pathPattern": lost.pattern,
+            "count": lost.count,
+            "reason": Reason.UNAVAILABLE.value,
+            "purpose": heading.purpose,
+            "ruleset": heading.ruleset,
+            "decisionId": str(heading.decision_id),
+            "remedy": _REMEDIES[Reason.UNAVAILABLE],
         },
     }

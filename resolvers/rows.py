@@ -1,18 +1,28 @@
 """Rows as a statement gave them, by column, and where in the answer each of them stands."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import or_
+from struct import Struct
 from typing import Any
+from uuid import UUID
 
 from authz.narrowing import both
 from authz.vocabulary import DataSubject
 from authz.witnesses import combine
 from models.vocabulary import Category
-from resolvers.plan import Read, SituationColumns
+from resolvers.plan import Read, SituationColumns, WholeColumns
 from vault.sealing import DataKey, KeyCache
 
 Path = tuple[str | int, ...]
 Occurrences = Callable[[], Iterator[tuple[int, Path]]]
 """Every place of the answer where a row of a level stands, in the order of the answer: (row, path)."""
+
+
+Record = tuple[int, str, bytes]
+"""One record that witnesses: its pair bits, its letter (`ledger.rows.RECORDS`) and its id."""
+
+_unpack = Struct(">q16s").iter_unpack
 
 
 class Rows:
@@ -28,6 +38,7 @@ class Rows:
         self.weights = weights
         self._keys = keys
         self._situations: dict[tuple[DataSubject, int], Sequence[int]] = {}
+        self._records: dict[tuple[DataSubject, int], list[list[Record]]] = {}
         self._data_keys: list[DataKey | None] | None = None
         self._bytes: dict[int, list[bytes]] = {}
 
@@ -38,19 +49,49 @@ class Rows:
     def situations(self, of: DataSubject, category: Category) -> Sequence[int]:
         """The situation of each row for a data subject and category."""
         columns = self.read.situations.get(of)
-        if columns is None or (columns.bits is None and not columns.masks):
+        if columns is None or columns.nothing:
             return (0,) * self.count
-        category_bit = category.bit if columns.masks else 0
-        place = (of, category_bit)
+        place = (of, category.bit if columns.masks else 0)
         found = self._situations.get(place)
         if found is None:
-            found = self._combined(columns, category_bit)
+            found = self._combined(columns, of, place[1])
             if columns.whole is not None:
-                found = list(map(both, found, self._combined(columns.whole, category_bit)))
+                found = list(map(both, found, self._whole(columns.whole, place[1])))
             self._situations[place] = found
         return found
 
-    def _combined(self, columns: SituationColumns, category_bit: int) -> Sequence[int]:
+    def _combined(self, columns: SituationColumns, of: DataSubject, category_bit: int) -> Sequence[int]:
+        numbers = [self.column(index) for index in columns.bits]
+        if not columns.records and not columns.masks:
+            return numbers[0] if len(numbers) == 1 else [reduce(or_, bits) for bits in zip(*numbers, strict=True)]
+        found = [0] * self.count
+        for number in numbers:
+            found = list(map(or_, found, number))
+        for row, records in enumerate(self._recorded(columns, of, category_bit)):
+            for bits, _, _ in records:
+                found[row] |= bits
+        return found
+
+    def _recorded(self, columns: SituationColumns, of: DataSubject, category_bit: int) -> "Sequence[list[Record]]":
+        """The records that each row's situation was computed from, with the pair bits that each contributes."""
+        place = (of, category_bit)
+        found = self._records.get(place)
+        if found is None:
+            found = self._records[place] = [[] for _ in range(self.count)]
+            for letter, index in columns.records:
+                for records, packed in zip(found, self.column(index), strict=True):
+                    if packed is not None:
+                        records.extend((bits, letter, record) for bits, record in _unpack(packed))
+            for mask, index in columns.masks:
+                for records, packed in zip(found, self.column(index), strict=True):
+                    if packed is not None:
+                        records.extend(
+                            (combine(0, ((mask, opened),), category_bit=category_bit), mask.records.letter, record)
+                            for opened, record in _unpack(packed)
+                        )
+        return found
+
+    def _whole(self, columns: WholeColumns, category_bit: int) -> Sequence[int]:
         bits = (0,) * self.count if columns.bits is None else self.column(columns.bits)
         if not columns.masks:
             return bits
@@ -59,6 +100,28 @@ class Rows:
             combine(own, tuple((mask, values[row]) for mask, values in masks), category_bit=category_bit)
             for row, own in enumerate(bits)
         ]
+
+    def witnesses(self, of: DataSubject, category: Category) -> "Sequence[Sequence[Record]]":
+        """The records that witness each row's situation for a data subject and category; none where none is needed."""
+        columns = self.read.situations.get(of)
+        if columns is None or columns.nothing:
+            return ((),) * self.count
+        if columns.witness is None:
+            return self._recorded(columns, of, category.bit if columns.masks else 0)
+        letter = columns.witness.letter
+        own = [
+            [(bits, letter, record.bytes)] if bits else []
+            for bits, record in zip(self.column(columns.witness.bits), self.column(columns.witness.id), strict=True)
+        ]
+        if not columns.records and not columns.masks:
+            return own
+        others = self._recorded(columns, of, category.bit if columns.masks else 0)
+        return [[*one, *other] for one, other in zip(own, others, strict=True)]
+
+    def people(self, of: DataSubject) -> Sequence[UUID | None]:
+        """Whom each row's data are about; None for somebody who is nobody's verified person."""
+        index = self.read.people.get(of)
+        return (None,) * self.count if index is None else self.column(index)
 
     def data_keys(self) -> list[DataKey | None]:
         """The data key of each row; None where it is destroyed, missing or fails its check."""

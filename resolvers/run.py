@@ -6,16 +6,22 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from authz.budget import Spending
+from authz.compile import Snapshot
 from authz.scope import sees_audience
 from authz.subjects import Subject
 from models.global_ids import to_global
 from models.vocabulary import Purpose
-from resolvers.disclosure import NONE_LIMITED, Tally, disclose, rows_beyond
+from resolvers.arguments import Arguments
+from resolvers.asides import Asked, Notes, Question, project
+from resolvers.ceilings import rows_beyond
+from resolvers.connections import NO_ROWS, ConnectionPage
+from resolvers.disclosure import Beyond, Tally, disclose
 from resolvers.global_ids import row_under
+from resolvers.lookups import Lookup, looked_up
 from resolvers.masks import Masks
-from resolvers.nouns import BlindFilter
-from resolvers.paging import Cursors, Page, read_page
 from resolvers.plan import (
+    AsideCell,
     Cell,
     Connection,
     ConnectionCell,
@@ -23,11 +29,11 @@ from resolvers.plan import (
     IdCell,
     LinkCell,
     ListCell,
-    PageInfoPart,
     Plan,
     PublicCell,
     Read,
     Root,
+    RootBeside,
     RootConnection,
     RootConstant,
     RootRow,
@@ -35,21 +41,15 @@ from resolvers.plan import (
     RootWritten,
     SensitiveCell,
     Shape,
-    TotalPart,
     View,
 )
-from resolvers.problems import bad_input
 from resolvers.rows import Occurrences, Path, Rows, at_root, linked, listed, listed_at_root
 from resolvers.sessions import sessions_of
-from resolvers.statements import Statement, bind_name
-from vault.blind import blind
+from resolvers.statements import Statement
 from vault.keyring import Keyring
 from vault.sealing import KeyCache
 
 Fetch = Callable[..., Any]
-
-LONGEST_LOOKUP = 64
-"""Characters of a value looked up blindly: normalising takes time that grows with the square of the length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Run:
     fetch: Fetch
     subject: Subject
     purpose: Purpose
-    ruleset: int
+    snapshot: Snapshot
     caller: Mapping[str, Any]
     variables: Mapping[str, Any]
     keyring: Keyring
@@ -68,14 +68,35 @@ class Run:
     now: datetime
     count_people: Callable[[int], Any]
     """Counts people shown to a marketing audience's recipient, or refuses (C21)."""
+    spending: Spending
     count_rows: Callable[[int], Any] | None = None
     """Counts rows about to be shown, and gives how many of them the token's ceiling still lets through."""
     tallies: list[Tally] = field(default_factory=list)
+    missed: list[Path] = field(default_factory=list)
+    """Where ids or full values were asked for that do not exist for the caller."""
+    lookups: list[Lookup] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+    """What was told beside the plan."""
 
     async def rows(self, read: Read, local: Mapping[str, Any], *, weights: list[int] | None = None) -> Rows:
         """Run one statement."""
         records = await self.records(read.statement, local)
         return Rows(read, records, keys=self.keys, weights=weights)
+
+    def question(self, arguments: Arguments, asked: Asked) -> Question:
+        """A field that is answered beside the plan."""
+        return Question(
+            fetch=self.fetch,
+            subject=self.subject,
+            purpose=self.purpose,
+            wards=self.caller["wards"],
+            keyring=self.keyring,
+            snapshot=self.snapshot,
+            now=self.now,
+            arguments=arguments.values(self.variables),
+            asked=asked,
+            notes=self.notes,
+        )
 
     async def records(self, text: Statement, local: Mapping[str, Any]) -> Sequence[Any]:
         """The raw rows of a statement, bound to the caller's and the level's own values."""
@@ -104,6 +125,8 @@ async def _root(root: Root, run: Run) -> Any:  # noqa: ANN401 - any JSON
         return await _viewer(root, run)
     if isinstance(root, RootConnection):
         return await _root_connection(root, run)
+    if isinstance(root, RootBeside):
+        return project(root.asked, await root.aside.answer(run.question(root.arguments, root.asked)))
     if isinstance(root, RootWritten):
         message = "what a mutation wrote is shown by run_written"
         raise TypeError(message)
@@ -118,6 +141,7 @@ async def _root_row(root: RootRow, run: Run) -> Any:  # noqa: ANN401 - any JSON
 async def _one(read: Read, shape: Shape, run: Run, *, row: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
     rows = await run.rows(read, {"id": row})
     if not rows.count:
+        run.missed.append(path)
         return None
     await _count_people(read, rows.count, run)
     (built,) = await _objects(shape, rows, run, at_root(path))
@@ -129,12 +153,14 @@ async def _viewer(root: RootViewer, run: Run) -> dict[str, Any]:
     for key, level in root.users:
         person = run.subject.person
         users[key] = person and await _one(level.read, level.shape, run, row=person, path=(root.key, key))
-    sessions = {key: await sessions_of(run.fetch, run.subject, asked, now=run.now) for key, asked in root.sessions}
+    sessions = {
+        key: project(asked, await sessions_of(run.fetch, run.subject, now=run.now)) for key, asked in root.sessions
+    }
     words = {
         "role": run.subject.role.value,
         "organization": run.subject.organization_code,
         "purposes": [purpose.name for purpose in run.subject.purposes],
-        "ruleset": run.ruleset,
+        "ruleset": run.snapshot.ruleset.number,
         "pendingNotices": [],
         "__typename": "Viewer",
     }
@@ -144,16 +170,20 @@ async def _viewer(root: RootViewer, run: Run) -> dict[str, Any]:
 
 async def _root_connection(root: RootConnection, run: Run) -> dict[str, Any]:
     connection = root.connection
-    page = _Page(connection, run)
+    page = _page(connection, run)
     records = await run.records(connection.read.statement, page.local)
     rows = Rows(connection.read, page.kept(records), keys=run.keys, weights=None)
     await _count_people(connection.read, rows.count, run)
-    counts = await page.counts(None)
+    if connection.looked_up and rows.count:
+        run.lookups.append(await looked_up(connection.looked_up, rows, run.spending))
+    elif connection.looked_up:
+        run.missed.append((root.key,))
+    counts = await page.counts(None, run.records)
     nodes = {
         view.key: await _nodes(view, rows, run, partial(listed_at_root, rows.count, (root.key, view.key)))
         for view in _views(connection)
     }
-    around = counts.get(None, _NO_ROWS)
+    around = counts.get(None, NO_ROWS)
     return page.answer(rows, range(rows.count), nodes=nodes, counts=around, more=page.overflows(records))
 
 
@@ -166,18 +196,18 @@ async def _objects(shape: Shape, rows: Rows, run: Run, occurrences: Occurrences)
     """The object of each row."""
     if not rows.count:
         return []
-    limited = await rows_beyond(shape.cells, rows, run.count_rows) if run.count_rows else NONE_LIMITED
-    columns = [await _column(cell, rows, run, occurrences, limited) for cell in shape.cells]
+    beyond = await rows_beyond(shape.cells, rows, run.count_rows, run.spending)
+    columns = [await _column(cell, rows, run, occurrences, beyond) for cell in shape.cells]
     if not columns:
         return [{} for _ in range(rows.count)]
     return list(map(shape.make, *columns))
 
 
 async def _column(  # noqa: PLR0911 - a table
-    cell: Cell, rows: Rows, run: Run, occurrences: Occurrences, limited: frozenset[int]
+    cell: Cell, rows: Rows, run: Run, occurrences: Occurrences, beyond: Beyond
 ) -> Sequence[Any]:
     if isinstance(cell, SensitiveCell):
-        values, tally = disclose(cell, rows, masks=run.masks, occurrences=occurrences, limited=limited)
+        values, tally = disclose(cell, rows, masks=run.masks, occurrences=occurrences, beyond=beyond)
         run.tallies.append(tally)
         return values
     if isinstance(cell, PublicCell):
@@ -191,9 +221,17 @@ async def _column(  # noqa: PLR0911 - a table
         return (cell.value,) * rows.count
     if isinstance(cell, LinkCell):
         return await _linked(cell, rows, run, occurrences)
+    if isinstance(cell, AsideCell):
+        return await _beside(cell, rows, run)
     if isinstance(cell, ListCell):
         return await _lists(cell, rows, run, occurrences)
     return await _connections(cell, rows, run, occurrences)
+
+
+async def _beside(cell: AsideCell, rows: Rows, run: Run) -> Sequence[Any]:
+    parents = rows.column(cell.index)
+    values = await cell.aside.answer(run.question(cell.arguments, cell.asked), list(dict.fromkeys(parents)))
+    return [project(cell.asked, values.get(parent)) for parent in parents]
 
 
 async def _linked(cell: LinkCell, rows: Rows, run: Run, occurrences: Occurrences) -> Sequence[Any]:
@@ -223,9 +261,9 @@ async def _lists(cell: ListCell, rows: Rows, run: Run, occurrences: Occurrences)
 
 async def _connections(cell: ConnectionCell, rows: Rows, run: Run, occurrences: Occurrences) -> Sequence[Any]:
     connection, parents = cell.connection, rows.column(cell.index)
-    page = _Page(connection, run)
+    page = _page(connection, run)
     level, groups, overflowing = await _below(connection.read, rows, parents, run, page)
-    counts = await page.counts(list(dict.fromkeys(parents)))
+    counts = await page.counts(list(dict.fromkeys(parents)), run.records)
     nodes = {
         view.key: await _nodes(
             view,
@@ -240,7 +278,7 @@ async def _connections(cell: ConnectionCell, rows: Rows, run: Run, occurrences: 
             level,
             groups.get(parent, ()),
             nodes=nodes,
-            counts=counts.get(parent, _NO_ROWS),
+            counts=counts.get(parent, NO_ROWS),
             more=parent in overflowing,
         )
         for parent in parents
@@ -248,7 +286,7 @@ async def _connections(cell: ConnectionCell, rows: Rows, run: Run, occurrences: 
 
 
 async def _below(
-    read: Read, rows: Rows, parents: Sequence[Any], run: Run, page: "_Page | None"
+    read: Read, rows: Rows, parents: Sequence[Any], run: Run, page: ConnectionPage | None
 ) -> tuple[Rows, dict[Any, list[int]], set[Any]]:
     """The rows below some parents, which of them stand below which, and the parents with more than a page."""
     distinct = list(dict.fromkeys(parents))
@@ -278,6 +316,11 @@ def _times(keys: Sequence[Any], weights: list[int] | None) -> dict[Any, int]:
     return times
 
 
+def _page(connection: Connection, run: Run) -> ConnectionPage:
+    caller = f"{run.subject.role}|{run.purpose}|{run.subject.identity}"
+    return ConnectionPage(connection, connection.arguments.values(run.variables), caller=caller, keyring=run.keyring)
+
+
 def _views(connection: Connection) -> Iterator[View]:
     return (part for part in connection.parts if isinstance(part, View))
 
@@ -291,124 +334,3 @@ async def _nodes(
         for part in view.parts
         if part.shape is not None
     }
-
-
-Nodes = Mapping[str, Mapping[str, Sequence[Any]]]
-"""By the response keys of `edges` and `node`: the object of every row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows in all, and whether some stand up to `after` and from `before` on."""
-
-    total: int
-    up_to: bool
-    onward: bool
-
-
-_NO_ROWS = Counts(0, up_to=False, onward=False)
-
-
-class _Page:
-    """One page of a connection, at run time."""
-
-    def __init__(self, connection: Connection, run: Run) -> None:
-        self._connection = connection
-        self._run = run
-        arguments = connection.arguments.values(run.variables)
-        subject = run.subject
-        order = ",".join(connection.order.keys)
-        context = f"{connection.coordinate}|{order}|{subject.role}|{run.purpose}|{subject.identity}"
-        self._cursors = Cursors(run.keyring.cursor, context.encode(), connection.order)
-        self._page: Page = read_page(arguments, largest=connection.largest, cursors=self._cursors)
-        self.local: dict[str, Any] = {**self._bounds(), **self._filters(arguments)}
-
-    def overflows(self, records: Sequence[Any]) -> bool:
-        """One row more than the page was asked for: is it there?"""
-        return len(records) > self._page.size
-
-    def kept(self, records: Sequence[Any]) -> Sequence[Any]:
-        """The page itself, in the order of the answer."""
-        kept = records[: self._page.size]
-        return kept[::-1] if self._page.backward else kept
-
-    async def counts(self, parents: list[Any] | None) -> dict[Any, Counts]:
-        """What stands around the page, by parent."""
-        local = self.local if parents is None else {**self.local, "keys": parents}
-        totals = await self._by_parent(self._connection.count, local)
-        sides = await self._by_parent(self._connection.beyond, local)
-        return {
-            parent: Counts(
-                total=totals[parent][0] if parent in totals else 0,
-                up_to=parent in sides and sides[parent][0],
-                onward=parent in sides and sides[parent][1],
-            )
-            for parent in {**totals, **sides}
-        }
-
-    async def _by_parent(self, text: Statement | None, local: Mapping[str, Any]) -> dict[Any, tuple[Any, ...]]:
-        return {} if text is None else {row[0]: tuple(row)[1:] for row in await self._run.records(text, local)}
-
-    def answer(self, rows: Rows, kept: Sequence[int], *, nodes: Nodes, counts: Counts, more: bool) -> dict[str, Any]:
-        """The connection object."""
-        answer: dict[str, Any] = {}
-        for part in self._connection.parts:
-            if isinstance(part, View):
-                answer[part.key] = [self._edge(part, rows, row, nodes[part.key]) for row in kept]
-            elif isinstance(part, PageInfoPart):
-                answer[part.key] = {key: self._info(name, rows, kept, counts, more=more) for key, name in part.names}
-            elif isinstance(part, TotalPart):
-                answer[part.key] = None if self._connection.count is None else counts.total
-            else:
-                answer[part.key] = self._connection.type_name
-        return answer
-
-    def _edge(self, view: View, rows: Rows, row: int, nodes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        return {part.key: self._edge_part(part.name, rows, row, nodes.get(part.key)) for part in view.parts}
-
-    def _edge_part(self, name: str, rows: Rows, row: int, objects: Sequence[Any] | None) -> Any:  # noqa: ANN401 - any JSON
-        if objects is not None:
-            return objects[row]
-        if name == "cursor":
-            return self._cursor(rows, row)
-        return self._connection.type_name.replace("Connection", "Edge")
-
-    def _info(self, name: str, rows: Rows, kept: Sequence[int], counts: Counts, *, more: bool) -> Any:  # noqa: ANN401
-        if name == "startCursor":
-            return self._cursor(rows, kept[0]) if kept else None
-        if name == "endCursor":
-            return self._cursor(rows, kept[-1]) if kept else None
-        if name == "hasNextPage":
-            return counts.onward if self._page.backward else more or counts.onward
-        if name == "hasPreviousPage":
-            return more or counts.up_to if self._page.backward else counts.up_to
-        return "PageInfo"
-
-    def _cursor(self, rows: Rows, row: int) -> str:
-        return self._cursors.close([_plain(rows.column(index)[row]) for index in rows.read.sort_indexes])
-
-    def _bounds(self) -> dict[str, Any]:
-        bounds = {}
-        for name, keys in (("after", self._page.after), ("before", self._page.before)):
-            for place, key in enumerate(keys or ()):
-                bounds[f"{name}_{place}"] = key
-        return bounds
-
-    def _filters(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        known = self._connection.read.noun.filters or {}
-        filters = {}
-        for name, convert in self._connection.filters:
-            stored = known[name]
-            value = arguments[name]
-            if isinstance(stored, BlindFilter):
-                if len(value) > LONGEST_LOOKUP:
-                    raise bad_input(name, f"The argument {name!r} is longer than any such value.")
-                value = blind(self._run.keyring, stored.key, stored.stored(value))
-            elif convert is not None:
-                value = convert(value)
-            filters[bind_name(name)] = value
-        return filters
-
-
-def _plain(key: Any) -> Any:  # noqa: ANN401 - asyncpg's UUID is not the standard one
-    return str(key) if hasattr(key, "bytes") else key

@@ -5,6 +5,7 @@ import orjson
 from models.formats import phone_number
 from models.global_ids import NodeType
 from models.vocabulary import BlindColumn, Retention
+from resolvers.access_history import ACCESS_HISTORY
 from resolvers.nouns import BlindFilter, Children, Noun, Order, Public, SealedColumn
 
 USER = Noun(
@@ -49,6 +50,7 @@ USER = Noun(
         "policies": Children("Policy", ("holder_id", "insured_id")),
         "claims": Children("Claim", ("holder_id", "insured_id")),
         "consents": Children("Consent", ("person_id",)),
+        "accessHistory": ACCESS_HISTORY,
     },
     orders={None: Order(("t.id",), ("uuid",))},
     filters={

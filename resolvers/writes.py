@@ -8,10 +8,10 @@ on the same connection and before the commit, so that a strict denial takes it b
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 from graphql import (
@@ -29,24 +29,32 @@ from graphql import (
     execute,
 )
 
-from authz.faults import NO_ANSWER
 from authz.subjects import Subject
-from ledger.append import Entry, Operation, append
+from authz.witnesses import people_sql
+from ledger.append import add
+from ledger.rows import WRITE, Entry, Kind, Operation, Outcome, Person, stand_in
+from models.faults import NO_ANSWER
 from models.vocabulary import PARTNER_ROLES, Purpose
+from resolvers.gathering import Gathered
 from resolvers.payloads import Write
 from resolvers.plan import Plan
 from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names, unavailable
 from resolvers.reading import Reader
+from resolvers.recording import asked
+from resolvers.registry import NOUNS
 from resolvers.report import Answer, Heading, Report, make_report
 from resolvers.run import run_written
 
 ACQUIRE_SECONDS = 5.0
-LONGEST_NAME = 120
 HEAVY_AT_ONCE = 2
 HEAVY_WAITING = 64
 WRITES_WAITING = 256
 TURN_SECONDS = 4.0
 """How long a write waits for its turn, before it has a connection."""
+_OF_BENEFICIARIES = frozenset({"draftApplication", "setBeneficiaries"})
+"""The writes that change beneficiaries beside the policy."""
+_LETTERS = {"policy": "p", "claim": "c", "consent": "n"}
+"""By table, the letter of the records that a row of the ledger may name."""
 RULE = "write"
 """Where a mutation's field keeps its `WriteRule`, in the metadata of its declaration."""
 
@@ -63,6 +71,8 @@ class WriteRule:
     purpose: Purpose | None = None
     attempt: bool = False
     heavy: bool = False
+    kind: Kind = Kind.WRITE
+    """What its rows in the ledger are about: a session's beginning and end is a LOGIN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,8 @@ class Told:
     operation_name: str | None
     shape_hash: str
     strict: bool
+    scope: Mapping[str, Any]
+    """How the token narrows it, for the ledger."""
 
 
 class OneWriteRule(ASTValidationRule):
@@ -162,6 +174,8 @@ class Writer:
     gate: Gate
     """Before all: whatever writes wait for, such as each other, connections are left for reads."""
     reader: Reader
+    ledger_writer: UUID = field(default_factory=uuid4)
+    """As whom the rows of writes are added, each in the transaction of its write."""
 
     @classmethod
     def over(
@@ -176,7 +190,7 @@ class Writer:
         """Run one mutation. Raises RequestRefusedError for what is refused as a whole."""
         if told.rule.attempt:
             await write.count_attempt()
-        heading = Heading(told.purpose.value, write.ruleset.number, uuid4())
+        heading = Heading(told.purpose.value, write.ruleset.number, write.decision)
         try:
             async with (
                 self.heavy.entered() if told.rule.heavy else nullcontext(),
@@ -189,18 +203,24 @@ class Writer:
 
     async def _run(self, connection: Any, told: Told, write: Write, heading: Heading) -> Answer:  # noqa: ANN401 - asyncpg
         write.connection = connection
-        report = make_report(())
+        report, decided = make_report(()), Gathered()
         data: dict[str, Any] = {}
         try:
             async with connection.transaction():
                 data = await self._execute(told, write)
                 if write.written is not None:
-                    data[told.key], report = await self._show(told, write, write.written.id)
+                    data[told.key], report = await self._show(told, write, write.written.id, decided)
                 _check_strict(told, report)
-                await append(connection, _row(told, write, heading, report))
+                done = await _done(told, write, decided)
+                await add(connection, self.ledger_writer, _row(told, write, heading, decided, done))
         except _StrictDenialError:
             write.refused = Code.FIELD_DENIED.value
-            await append(connection, _row(told, write, heading, report))
+            async with connection.transaction():
+                await add(
+                    connection,
+                    self.ledger_writer,
+                    _row(told, write, heading, decided, _entry(told, decided.group((), None))),
+                )
             extensions = {"authorization": report.authorization(heading)}
             denied = {"data": None, "errors": report.errors(heading), "extensions": extensions}
             return Answer(denied, Code.FIELD_DENIED.status)
@@ -221,16 +241,24 @@ class Writer:
             raise fault
         return dict(result.data)
 
-    async def _show(self, told: Told, write: Write, written: Any) -> tuple[Any, Report]:  # noqa: ANN401 - any JSON
-        """What was written, as the caller may see it."""
+    async def _show(
+        self,
+        told: Told,
+        write: Write,
+        written: Any,  # noqa: ANN401 - any JSON
+        decided: Gathered,
+    ) -> tuple[Any, Report]:
+        """What was written, as the caller may see it; `decided` is added to."""
         if told.plan is None:
             message = f"{told.name} declares no payload that could show what it wrote"
             raise TypeError(message)
         run = await self.reader.run(
-            write.connection, write.subject, told.purpose, ruleset=write.ruleset.number, variables=told.variables
+            write.connection, write.subject, told.purpose, snapshot=write.snapshot, variables=told.variables
         )
         shown = await run_written(told.plan, run, written)
-        return shown, make_report(run.tallies)
+        decided.add(run.tallies)
+        decided.tell(run.notes.told)
+        return shown, make_report(run.tallies, again=run.spending.again)
 
 
 def _check_strict(told: Told, report: Report) -> None:
@@ -266,20 +294,49 @@ def own_purpose(named: Purpose | None, rule: WriteRule, subject: Subject) -> Pur
     return rule.purpose
 
 
-def _row(told: Told, write: Write, heading: Heading, report: Report) -> Operation:
-    subject, ruleset = write.subject, write.ruleset
-    outcome = "REFUSED" if write.refused else "REPEATED" if write.repeated else "DONE"
-    done: Entry = (f"Mutation.{told.name}", told.key[:LONGEST_NAME], outcome, write.refused, 1)
+async def _done(told: Told, write: Write, decided: Gathered) -> Entry:
+    """Whose data the write changed, and in which row; the group is one more of `decided`."""
+    written, record = write.written, None
+    people: list[Person] = []
+    # What had been done before is shown again, and changes nobody.
+    if written is not None and not write.repeated:
+        noun = NOUNS[written.noun]
+        columns = people_sql(noun.table)
+        if columns:
+            find = f"SELECT {', '.join(columns)} FROM {noun.table} t WHERE t.id = $1"
+            row = await write.connection.fetchrow(find, written.id)
+            people = [person for person in dict.fromkeys(row or ()) if person is not None]
+        if told.name in _OF_BENEFICIARIES:
+            people += await _beneficiaries(write.connection, written.id)
+        if noun.table in _LETTERS:
+            record = _LETTERS[noun.table] + written.id.hex
+    return _entry(told, decided.group(people, record))
+
+
+async def _beneficiaries(connection: Any, policy: UUID) -> list[Person]:  # noqa: ANN401 - asyncpg's proxy
+    """Those whom a policy names, as a read of them would say it."""
+    (person,) = people_sql("beneficiary")
+    rows = await connection.fetch(f"SELECT t.id, {person} AS person FROM beneficiary t WHERE t.policy_id = $1", policy)
+    return [row["person"] or stand_in("beneficiary", row["id"]) for row in rows]
+
+
+def _entry(told: Told, group: int) -> Entry:
+    return Entry((f"Mutation.{told.name}",), WRITE, None, 0, group)
+
+
+def _row(told: Told, write: Write, heading: Heading, decided: Gathered, done: Entry) -> Operation:
+    outcome = Outcome.REFUSED if write.refused else Outcome.REPEATED if write.repeated else Outcome.DONE
+    said = asked(write.subject, told.purpose, write.ruleset, shape_hash=told.shape_hash, name=told.operation_name)
     return Operation(
-        decision_id=heading.decision_id,
-        role=subject.role,
-        organization=subject.organization,
-        account=subject.account or write.actor,
-        token_id=subject.token_id,
-        purpose=told.purpose,
-        operation_hash=told.shape_hash,
-        operation_name=told.operation_name,
-        ruleset=ruleset.number,
-        ruleset_digest=ruleset.digest,
-        entries=[done, *report.entries()],
+        told.rule.kind,
+        heading.decision_id,
+        write.now,
+        outcome,
+        write.refused,
+        **{**said, "account": write.subject.account or write.actor},
+        scope=told.scope,
+        persons=decided.persons,
+        records=decided.records,
+        groups=decided.groups,
+        entries=[done, *decided.entries],
     )

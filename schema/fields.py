@@ -12,6 +12,7 @@ import strawberry
 from strawberry.schema_directive import Location
 
 from authz.vocabulary import DataSubject
+from ledger.rows import Kind
 from models.vocabulary import Category, Purpose
 from resolvers.writes import RULE, WriteRule
 
@@ -80,7 +81,7 @@ def issued() -> Any:  # noqa: ANN401 - as above
 
 
 def write(
-    *, purpose: Purpose | None = None, attempt: bool = False, heavy: bool = False
+    *, purpose: Purpose | None = None, attempt: bool = False, heavy: bool = False, kind: Kind = Kind.WRITE
 ) -> Callable[[Callable[..., Any]], Any]:
     """A mutation; its input and payload hold what the decorated function says.
 
@@ -89,7 +90,7 @@ def write(
     """
 
     def declare(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401 - as above
-        metadata = {KIND: FieldKind.WRITE, RULE: WriteRule(purpose, attempt=attempt, heavy=heavy)}
+        metadata = {KIND: FieldKind.WRITE, RULE: WriteRule(purpose, attempt=attempt, heavy=heavy, kind=kind)}
         return strawberry.field(resolver=resolver, metadata=metadata, description=resolver.__doc__)
 
     return declare

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from ledger.rows import Kind
 from models.global_ids import NodeType, from_global, to_global
 from models.vocabulary import Purpose
 from resolvers import accounts, logins
@@ -35,13 +36,14 @@ from schema.fields import write
 from schema.policy_writes import PolicyWrites
 from schema.problems import told
 from schema.profile_writes import ProfileWrites
+from schema.review_writes import ReviewWrites
 
 Info = strawberry.Info[Write, None]
 _OWN = Purpose.ACCOUNT_SERVICE
 
 
 @strawberry.type
-class Mutation(ProfileWrites, PolicyWrites, ClaimWrites):
+class Mutation(ProfileWrites, PolicyWrites, ClaimWrites, ReviewWrites):
     """Everything that can be changed; one root field an operation."""
 
     @write(purpose=_OWN, attempt=True, heavy=True)
@@ -52,20 +54,20 @@ class Mutation(ProfileWrites, PolicyWrites, ClaimWrites):
         )
         return told(info.context, found) if isinstance(found, Problem) else SessionTokens.of(found)
 
-    @write(purpose=_OWN, attempt=True, heavy=True)
+    @write(purpose=_OWN, attempt=True, heavy=True, kind=Kind.LOGIN)
     async def log_in(self, info: Info, input: LogInInput) -> LogInPayload:  # noqa: A002 - as above
         """Open a session."""
         given = logins.Credentials(input.identifier, input.password, input.code, input.new_password, input.role)
         found = await logins.log_in(info.context, given)
         return told(info.context, found) if isinstance(found, Problem) else SessionTokens.of(found)
 
-    @write(purpose=_OWN, attempt=True)
+    @write(purpose=_OWN, attempt=True, kind=Kind.LOGIN)
     async def refresh(self, info: Info, input: RefreshInput) -> RefreshPayload:  # noqa: A002 - as above
         """New tokens for a refresh token, which is spent by it. A second use ends the session."""
         found = await logins.refresh(info.context, refresh_token=input.refresh_token)
         return told(info.context, found) if isinstance(found, Problem) else SessionTokens.of(found)
 
-    @write(purpose=_OWN)
+    @write(purpose=_OWN, kind=Kind.LOGIN)
     async def log_out(self, info: Info) -> LogOutPayload:
         """End this session."""
         found = await logins.log_out(info.context)
@@ -73,7 +75,7 @@ class Mutation(ProfileWrites, PolicyWrites, ClaimWrites):
             return told(info.context, found)
         return SessionEnded(id=strawberry.ID(to_global(NodeType.SESSION, found)))
 
-    @write(purpose=_OWN)
+    @write(purpose=_OWN, kind=Kind.LOGIN)
     async def end_session(self, info: Info, input: EndSessionInput) -> EndSessionPayload:  # noqa: A002 - as above
         """End one of one's own sessions."""
         named = from_global(input.id)
@@ -113,7 +115,7 @@ class Mutation(ProfileWrites, PolicyWrites, ClaimWrites):
         found = await logins.confirm_second_factor(info.context, code=input.code)
         return told(info.context, found) if isinstance(found, Problem) else SteppedUp.of(found)
 
-    @write(purpose=_OWN, attempt=True)
+    @write(purpose=_OWN, attempt=True, kind=Kind.LOGIN)
     async def step_up(self, info: Info, input: StepUpInput) -> StepUpPayload:  # noqa: A002 - as above
         """Give a code now: an access token that opens, for five minutes, what asks for a second factor."""
         found = await logins.step_up(info.context, code=input.code)

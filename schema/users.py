@@ -9,6 +9,7 @@ from strawberry import UNSET
 from authz.vocabulary import DataSubject
 from models.people import Gender, IdType
 from models.vocabulary import Category
+from schema.access import Access
 from schema.connections import Connection
 from schema.corrections import Correction
 from schema.devices import Device
@@ -76,3 +77,7 @@ class User(Node):
         self, first: int | None = UNSET, after: str | None = None
     ) -> Connection[Annotated["Consent", strawberry.lazy("schema.consents")]]:
         """What the user agreed to."""
+
+    @edge
+    def access_history(self, first: int | None = UNSET, after: str | None = UNSET) -> Connection[Access] | None:
+        """Who was shown or changed what of the user, newest first; for the user, a guardian, an officer they asked."""

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from app import Settings, build_service
 from authz.callers import Wanted, find_caller
 from authz.subjects import Subject
-from models.database import connect
+from models.database import connect, connect_once
 from models.vocabulary import Category, Purpose, Role, to_bits
 from resolvers.operations import Request, Service
 from resolvers.problems import RequestRefusedError
@@ -53,6 +54,12 @@ async def _body(service, asked, subject, purpose):
         return {"data": None, "errors": refusal.errors}
 
 
+def service_over(server, pool, settings=None) -> Service:
+    """A service of a server's installation over a pool, the ledger's connection its own."""
+    own = partial(connect_once, server.database.application)
+    return build_service(server.installation, pool, settings or Settings(), connect=own)
+
+
 @contextmanager
 def in_process(server) -> Iterator[InProcess]:
     """The service over a server's installation and database."""
@@ -60,7 +67,9 @@ def in_process(server) -> Iterator[InProcess]:
         application = connect(server.database.application, max_size=4, shared=False)
         pool = runner.run(application.__aenter__())
         try:
-            yield InProcess(runner, pool, build_service(server.installation, pool, Settings()))
+            service = service_over(server, pool)
+            yield InProcess(runner, pool, service)
+            runner.run(service.recorder.close())
         finally:
             runner.run(application.__aexit__(None, None, None))
 

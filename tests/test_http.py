@@ -13,7 +13,6 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from app import Settings, build_service
 from authz.standing import Standing
 from authz.token_keys import TokenKeys
 from authz.tokens import Verifier, utc_now
@@ -24,6 +23,7 @@ from resolvers.endpoint import Endpoint
 from resolvers.problems import Code
 from resolvers.rates import Rates, RateSettings
 from tests.conftest import GRAPHQL, running_server
+from tests.inprocess import service_over
 
 JSON = "application/json"
 CLAIMS = "{ claims(first: 2) { edges { cursor node { id claimNumber } } } }"
@@ -436,7 +436,7 @@ class Broken:
 
 def ask_broken(server, fault, token, accept):
     """The answer of an endpoint whose database fails."""
-    service = build_service(server.installation, Broken(fault), Settings())
+    service = service_over(server, Broken(fault))
     verifier = Verifier(TokenKeys.load_or_create(server.installation.token_keys_path))
     standing = Standing(partial(connect_once, server.database.application))
     authentication = Authentication(verifier, standing, utc_now, service.pool, server.url)

@@ -8,7 +8,7 @@ import pytest
 from authz.caveats import OnlyPolicies, OnlyProducts
 from authz.compile import compile_ruleset
 from authz.default_rules import RULES
-from authz.rules import make_ruleset, parse_rule, read_rules
+from authz.rules import make_ruleset, parse_rule, read_budgets, read_rules
 from models.global_ids import NodeType, to_global
 from schema.build import build_catalogue, build_schema
 from tests.inprocess import effects, handler, in_process, reasons
@@ -196,9 +196,8 @@ def test_what_another_policy_denies_stays_denied_for_a_token_that_does_not_see_i
     words = ["deny", "insurer", "policy_service", "underwriter", "none", "reveal", "name", "C24"]
     schema = build_schema()
     catalogue = build_catalogue(schema)
-    strict = compile_ruleset(
-        make_ruleset(2, [*read_rules(RULES), parse_rule(words, place="it")], catalogue=catalogue), catalogue
-    )
+    rules = [*read_rules(RULES), parse_rule(words, place="it")]
+    strict = compile_ruleset(make_ruleset(2, rules, catalogue=catalogue, budgets=read_budgets(RULES)), catalogue)
     service = replace(asked.service, snapshot=lambda: strict, plans=type(asked.service.plans)())
     document = "query($id: ID!) { user(id: $id) { name phone } }"
     checked = 0

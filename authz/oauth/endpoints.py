@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from authz.bodies import BodyTooLargeError, read_body
-from authz.faults import UnavailableError, place
+from authz.faults import UnavailableError
 from authz.oauth.clients import Shown
 from authz.oauth.metadata import (
     API_PATH,
@@ -24,6 +24,8 @@ from authz.oauth.metadata import (
 )
 from authz.oauth.problems import OAuthRefusedError, Problem
 from authz.oauth.server import AuthorizationServer
+from authz.seen import seen_in
+from models.faults import place
 
 MAX_BODY = 32 * 1024
 _MOST_PARAMETERS = 32
@@ -56,11 +58,12 @@ def _server(request: Request) -> AuthorizationServer:
 
 async def _token(request: Request) -> Response:
     shown = await _shown(request)
-    return _json(await _server(request).token(shown, request.headers.getlist("dpop")))
+    proofs = request.headers.getlist("dpop")
+    return _json(await _server(request).token(shown, proofs, seen_in(request.scope)))
 
 
 async def _revoke(request: Request) -> Response:
-    await _server(request).revoke(await _shown(request))
+    await _server(request).revoke(await _shown(request), seen_in(request.scope))
     return Response(status_code=200, headers=_SAFE)
 
 
@@ -84,17 +87,19 @@ def _answering(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Re
     async def guarded(request: Request) -> Response:
         try:
             return await answer(request)
-        except OAuthRefusedError as refusal:
-            return _refused(refusal)
+        except OAuthRefusedError as known:
+            refusal = known
         except UnavailableError as fault:
             _log.error("unavailable: %s", place(fault))
             message = "The service cannot answer at the moment. Try again later."
-            return _refused(OAuthRefusedError(Problem.UNAVAILABLE, message, headers={"Retry-After": "1"}))
+            refusal = OAuthRefusedError(Problem.UNAVAILABLE, message, headers={"Retry-After": "1"})
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets a code and nothing else
             _log.error("fault: %s", place(fault))
-            return _refused(OAuthRefusedError(Problem.INTERNAL, "Something went wrong here."))
+            refusal = OAuthRefusedError(Problem.INTERNAL, "Something went wrong here.")
+        seen_in(request.scope).code = refusal.problem.name
+        return _refused(refusal)
 
     return guarded
 

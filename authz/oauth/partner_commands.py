@@ -110,7 +110,9 @@ async def _agree(call: Call) -> Done:
     text = f"Recorded {given.reference}: it gives tokens."
     if not valid:
         text = f"Recorded {given.reference}: it gives no tokens yet (not begun, or an affiliate's without --attested)."
-    return Done({"agreement": str(agreement), "reference": given.reference, "valid": valid}, text)
+    return Done(
+        {"agreement": str(agreement), "reference": given.reference, "valid": valid}, text, {"agreement": agreement}
+    )
 
 
 async def _end_agreement(call: Call) -> Done:
@@ -130,7 +132,7 @@ async def _register(call: Call) -> Done:
     shown = {"secret": done.secret} if done.secret else {}
     lines = [*(f"Key: {kid}" for kid in done.kids), *(f"Secret, shown this once: {one}" for one in shown.values())]
     data = {"client_id": done.client, "kids": list(done.kids), **shown}
-    return Done(data, "\n".join([*lines, done.client]))
+    return Done(data, "\n".join([*lines, done.client]), {"client": done.client})
 
 
 async def _add_key(call: Call) -> Done:

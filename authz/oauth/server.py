@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from authz.faults import UnavailableError, answering
 from authz.oauth.agreements import Narrowed, narrow, valid_agreements
@@ -13,6 +14,7 @@ from authz.oauth.metadata import Addresses
 from authz.oauth.problems import OAuthRefusedError, Problem
 from authz.oauth.proofs import Shown as ShownProof
 from authz.oauth.proofs import proven
+from authz.seen import Seen
 from authz.standing import Standing, StandingUnknownError, revoke
 from authz.subjects import Subject
 from authz.token_keys import TokenKeys
@@ -26,6 +28,8 @@ from authz.tokens import (
     mint,
     new_subject,
 )
+from ledger.recorder import NotRecordedError, Recorder
+from ledger.rows import Kind, Operation
 from models.organizations import OrganizationKind
 from models.revocations import Revoked
 from models.vocabulary import Purpose, Role
@@ -35,6 +39,8 @@ PROVEN = frozenset({Purpose.CLAIM_HANDLING, Purpose.APPLICATION})
 FORBIDDEN = {OrganizationKind.SERVICE_PROVIDER: frozenset({Purpose.MARKETING})}
 """What a kind of partner never gets, whatever was agreed: service providers act for the brokerage only (C39)."""
 GRANT_TYPE = "client_credentials"
+ISSUED, REVOKED = "ISSUED", "REVOKED"
+"""Codes of the rows of tokens; a refused one has its problem's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +55,20 @@ class AuthorizationServer:
     clock: Callable[[], datetime]
     demo: bool
     """Are shared secrets taken?"""
+    recorder: Recorder
 
     @property
     def _clients(self) -> Clients:
         return Clients(self.pool, self.clock, secrets=self.demo)
 
-    async def token(self, shown: Shown, proofs: Sequence[str]) -> dict[str, Any]:
-        """Answer a token request (RFC 6749, 5.1; RFC 9396, 7). Raises OAuthRefusedError, and UnavailableError."""
+    async def token(self, shown: Shown, proofs: Sequence[str], seen: Seen) -> dict[str, Any]:
+        """Answer a token request (RFC 6749, 5.1; RFC 9396, 7). Raises OAuthRefusedError, and UnavailableError.
+
+        No token leaves without its row in the ledger.
+        """
         _check_grant_type(shown.form)
         audiences = (self.addresses.issuer, self.addresses.token)
-        client = await self._clients.authenticate(shown, audiences=audiences)
+        client = await self._authenticated(shown, audiences, seen)
         asked = _asked(shown.form)
         proof_key = await self._proof_key(proofs)
         granted = await self._grant(client, asked)
@@ -67,7 +77,12 @@ class AuthorizationServer:
             raise OAuthRefusedError(
                 Problem.INVALID_PROOF, f"Tokens for {needing} are bound to a key: send a DPoP header."
             )
-        return self._issue(client, asked, granted, proof_key)
+        return await self._issue(client, asked, granted, proof_key)
+
+    async def _authenticated(self, shown: Shown, audiences: Sequence[str], seen: Seen) -> Client:
+        client = await self._clients.authenticate(shown, audiences=audiences)
+        seen.role, seen.client, seen.organization = _role(client), client.id, client.organization
+        return client
 
     async def _proof_key(self, proofs: Sequence[str]) -> str | None:
         if not proofs:
@@ -91,7 +106,7 @@ class AuthorizationServer:
             raise refused_details("the agreement covers none of these purposes")
         return granted
 
-    def _issue(self, client: Client, asked: Details, granted: Narrowed, proof_key: str | None) -> dict[str, Any]:
+    async def _issue(self, client: Client, asked: Details, granted: Narrowed, proof_key: str | None) -> dict[str, Any]:
         now = self.clock()
         lifetime = _lifetime(asked, granted, now)
         subject = _subject(client, asked, granted)
@@ -99,6 +114,11 @@ class AuthorizationServer:
         token = mint(self.keys(), subject, now=now, lifetime=lifetime, grant=grant)
         if len(token) > LONGEST_TEXT:
             raise refused_details("these names make the token too long: name fewer policies or products")
+        detail = {"purposes": [one.value for one in subject.purposes], "seconds": round(lifetime.total_seconds())}
+        try:
+            await self.recorder.record(self._row(ISSUED, client, subject.token_id, granted.agreement.id, detail=detail))
+        except NotRecordedError as fault:
+            raise UnavailableError from fault
         return {
             "access_token": token,
             "token_type": "Bearer" if proof_key is None else "DPoP",
@@ -106,13 +126,29 @@ class AuthorizationServer:
             "authorization_details": [authorization_detail(subject)],
         }
 
-    async def revoke(self, shown: Shown) -> None:
+    def _row(
+        self, code: str, client: Client, token: str, agreement: UUID | None, *, detail: Mapping[str, Any] | None = None
+    ) -> Operation:
+        return Operation(
+            Kind.TOKEN,
+            uuid4(),
+            self.clock(),
+            code=code,
+            role=_role(client),
+            organization=client.organization,
+            token=token,
+            client=client.id,
+            agreement=agreement,
+            detail=detail or {},
+        )
+
+    async def revoke(self, shown: Shown, seen: Seen) -> None:
         """Take a token back; one that is unknown is taken back already (RFC 7009, 2.2).
 
         Raises OAuthRefusedError, also for another client's token, and UnavailableError.
         """
         audiences = (self.addresses.issuer, self.addresses.token, self.addresses.revocation)
-        client = await self._clients.authenticate(shown, audiences=audiences)
+        client = await self._authenticated(shown, audiences, seen)
         if "token" not in shown.form:
             raise OAuthRefusedError(Problem.INVALID_REQUEST, "Send the token to revoke as the parameter token.")
         token = self.verifier.verify(shown.form["token"], now=self.clock())
@@ -127,6 +163,8 @@ class AuthorizationServer:
             raise UnavailableError from fault
         async with answering():
             await revoke(self.pool, Revoked.TOKEN, token.subject.token_id)
+        # Taken back it is, whether or not that can be written this very moment.
+        self.recorder.record_later(self._row(REVOKED, client, token.subject.token_id, token.grant.agreement))
 
 
 def _check_grant_type(form: Mapping[str, str]) -> None:
@@ -146,9 +184,13 @@ def _asked(form: Mapping[str, str]) -> Details:
     return read_details(form["authorization_details"])
 
 
+def _role(client: Client) -> Role:
+    return Role[client.kind.name]
+
+
 def _subject(client: Client, asked: Details, granted: Narrowed) -> Subject:
     return new_subject(
-        Role[client.kind.name],
+        _role(client),
         granted.purposes,
         categories=granted.categories,
         organization=client.organization,

@@ -7,12 +7,14 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authz.oauth.metadata import KEYS_PATH
+from authz.seen import seen_in
 from resolvers.problems import Code
 from resolvers.rates import SCOPE_KEY, Limited, Rates, client_address, too_many
 
 _PATHS = (
     (KEYS_PATH, Limited.ANONYMOUS),
     ("/.well-known/", Limited.ANONYMOUS),
+    ("/ledger/", Limited.ANONYMOUS),
     ("/oauth/", Limited.TOKEN),
     ("/oidc/", Limited.TOKEN),
 )
@@ -35,6 +37,7 @@ class Rating:
         if limited is not None:
             verdict = await self._rates().count(scope, limited, client_address(scope))
             if not verdict.allowed:
+                seen_in(scope).code = Code.RATE_LIMITED.name
                 await _refusal(too_many(verdict))(scope, receive, _with_fields(scope, send))
                 return
         await self._app(scope, receive, _with_fields(scope, send))

@@ -39,7 +39,8 @@ def server_config(app: Any, listening: Listening) -> uvicorn.Config:  # noqa: AN
         http=BoundedHttp,
         ws="none",
         lifespan="on",
-        log_level="warning",
+        # As all others log: models.logs.
+        log_config=None,
         access_log=False,
         server_header=False,
         headers=list(HEADERS),

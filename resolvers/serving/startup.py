@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from authz.token_keys import TokenKeys
+from ledger.head_keys import HeadKey
 from models.database import connect_once
 from models.embedded import Database
 from models.installation import Installation, InstallationError
+from resolvers.operating.metrics_token import metrics_token
 from vault.keyring import load, load_or_create
 
 KNOWN_PASSWORDS = frozenset(
@@ -60,8 +62,19 @@ def check_settings(installation: Installation, environ: Mapping[str, str]) -> No
     if token_keys.demo:
         message = f"{installation.token_keys_path} was made in demo mode: remove it, and the next start makes new keys."
         raise InstallationError(message)
-    for path, found in ((installation.keyring_path, keyring), (installation.token_keys_path, token_keys)):
-        if any(map(_is_weak, found.secrets())):
+    head_key = HeadKey.load_or_create(installation.ledger_key_path)
+    if head_key.demo:
+        message = (
+            f"{installation.ledger_key_path} was made in demo mode: set NEEDFUL_DATA to a new folder, for new keys"
+            " and a ledger of its own."
+        )
+        raise InstallationError(message)
+    for path, found in (
+        (installation.keyring_path, keyring.secrets()),
+        (installation.token_keys_path, token_keys.secrets()),
+        (installation.ledger_key_path, (head_key.private,)),
+    ):
+        if any(map(_is_weak, found)):
             message = f"{path} holds a key that was not drawn at random: restore it, or use a new NEEDFUL_DATA."
             raise InstallationError(message)
 
@@ -70,6 +83,8 @@ def make_keys(installation: Installation) -> None:
     """Make the key files that are not there yet, so that every worker finds them. Raises KeyringError."""
     load_or_create(installation.keyring_path, demo=installation.demo)
     TokenKeys.load_or_create(installation.token_keys_path, demo=installation.demo)
+    metrics_token(installation.metrics_token_path)
+    HeadKey.load_or_create(installation.ledger_key_path, demo=installation.demo)
 
 
 async def check_database(installation: Installation, found: Database) -> None:

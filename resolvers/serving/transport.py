@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from authz.seen import seen_in
 from resolvers.problems import Code
 
 HEADERS = (
@@ -51,6 +52,7 @@ class Transport:
         if secure or is_loopback(scope) or scope["path"] in _PROBES:
             await self._app(scope, receive, send)
             return
+        seen_in(scope).code = Code.BAD_REQUEST.name
         refusal = {"message": _MESSAGE, "extensions": {"code": Code.BAD_REQUEST.name}}
         response = JSONResponse({"errors": [refusal]}, status_code=400, headers={"Cache-Control": "no-store"})
         await response(scope, receive, send)

@@ -16,11 +16,13 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
+from models.faults import place as place_of
 from models.installation import InstallationError
 from resolvers.serving.server import SHUTDOWN_SECONDS
 
-Serve = Callable[[Callable[[], None]], None]
-"""Serves until told to stop, and calls its argument once it accepts connections. Pickled, for a new process."""
+Serve = Callable[[Callable[[], None], int], None]
+"""Serves until told to stop. Its arguments: what it calls once it accepts connections, and its place in the crew, which
+one that takes over from the dead inherits. Pickled, for a new process."""
 
 _SHORT_LIFE = 5.0
 _PAUSE = 1.0
@@ -43,7 +45,7 @@ def supervise(serve: Serve, *, workers: int, on_ready: Callable[[], None]) -> No
     """
     crew: list[_Worker] = []
     try:
-        crew.extend(_start(serve) for _ in range(workers))
+        crew.extend(_start(serve, place) for place in range(workers))
         _await(crew)
         on_ready()
         while True:
@@ -55,13 +57,13 @@ def supervise(serve: Serve, *, workers: int, on_ready: Callable[[], None]) -> No
         _stop(crew)
 
 
-def _start(serve: Serve) -> _Worker:
+def _start(serve: Serve, place: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ready, tell = context.Pipe(duplex=False)
     # A Ctrl-C reaches the whole foreground group: a worker lets it wait until it can be orderly about it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        process = context.Process(target=_work, args=(serve, tell), daemon=True)
+        process = context.Process(target=_work, args=(serve, tell, place), daemon=True)
         process.start()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -69,15 +71,18 @@ def _start(serve: Serve) -> _Worker:
     return _Worker(process, ready, time.monotonic())
 
 
-def _work(serve: Serve, tell: Connection) -> None:
+def _work(serve: Serve, tell: Connection, place: int) -> None:
     """One worker's life; the parent's death ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_follow_parent, daemon=True).start()
     try:
-        serve(partial(tell.send, True))  # noqa: FBT003 - a message, not a flag
+        serve(partial(tell.send, True), place)  # noqa: FBT003 - a message, not a flag
     except InstallationError as refusal:
         sys.stderr.write(f"{refusal}\n")
+        sys.exit(1)
+    except Exception as fault:  # noqa: BLE001 - otherwise its text would be printed, whosever values are in it
+        _log.critical("fault: %s", place_of(fault))
         sys.exit(1)
 
 
@@ -105,7 +110,7 @@ def _replace_dead(crew: list[_Worker], serve: Serve) -> None:
         one.ready.close()
         if time.monotonic() - one.started < _SHORT_LIFE:
             time.sleep(_PAUSE)
-        crew[place] = _start(serve)
+        crew[place] = _start(serve, place)
 
 
 def _stop(crew: Iterable[_Worker]) -> None:

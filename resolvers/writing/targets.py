@@ -119,6 +119,12 @@ def out_of_question(write: Write) -> Problem | None:
     return _hopeless(write)
 
 
+def without_target(write: Write) -> Problem | None:
+    """WRITE_DENIED where the caller may not run a write that is about no row of anybody."""
+    compiled = write.snapshot.writing(write.subject.role, write.purpose)
+    return _refused(write, compiled, f"Mutation.{write.name}", NOTHING)
+
+
 def _hopeless(write: Write) -> Problem | None:
     """WRITE_DENIED where the caller may not run this write on any row."""
     compiled = write.snapshot.writing(write.subject.role, write.purpose)

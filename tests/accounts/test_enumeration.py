@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app import Settings, build_service
+from app import Settings
 from authz.passwords import hash_now
 from authz.subjects import ANONYMOUS
 from models.database import connect
@@ -15,6 +15,7 @@ from resolvers.operations import Request
 from resolvers.registered import house_documents
 from tests.accounts.conftest import HOUSE, PASSWORD
 from tests.accounts.test_log_in import fail
+from tests.inprocess import service_over
 from tests.plain import lines
 
 PAIRS = 200
@@ -122,7 +123,7 @@ async def _statements(desk, identifiers, times):
     heard = {}
     async with connect(desk.database.application, shared=False) as pool:
         listening = Listening(pool)
-        service = build_service(desk.installation, listening, Settings(login_failures=2))
+        service = service_over(desk, listening, Settings(login_failures=2))
         for identifier, role in identifiers:
             listening.heard.clear()
             for _ in range(times):

@@ -46,6 +46,7 @@ DONE_BY = {
         "assigned": "assignClaim requestMaterials recordClaimPayment closeClaim",
         "none": "assignClaim",
     },
+    ("security_admin", "administration"): {"none": "recertifyGrant lapseGrant restoreGrant"},
 }
 HEALTH_MAY_BE_GIVEN_BY = {("customer", "self"), ("customer", "holder_of"), ("guardian", "guardian_of")}
 """A holder gives it of those whom they insure, or file a claim for."""

@@ -1,15 +1,23 @@
 import asyncio
+import json
+import time
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import asyncpg
 import pytest
 from tortoise.apps import Apps
+from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
-from models.database import APPEND_ONLY, READ_ONLY, TORTOISE, connect, migrate, pool
+from models.database import APPEND_ONLY, CONNECTION, READ_ONLY, TORTOISE, connect, connect_once, migrate, pool
 from models.embedded import database
 from models.installation import InstallationError, open_installation
+from models.ledger import PARTITIONED
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +58,19 @@ async def test_migrating_twice_and_at_once_changes_nothing(found):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE ledger SET ruleset = 0",
+        "UPDATE ledger SET body = ''",
+        "SELECT body FROM ledger",
+        "SELECT * FROM ledger_rest",
+        "INSERT INTO ledger VALUES (gen_random_uuid(), 1, now(), '{}')",
+        "INSERT INTO ledger_rest VALUES (gen_random_uuid(), 1, now(), '')",
+        "INSERT INTO ledger_writer (id, last) VALUES (gen_random_uuid(), 1)",
+        "UPDATE ledger_writer SET last = 0",
+        "DELETE FROM ledger_writer",
+        "DELETE FROM person_reference",
+        "UPDATE person_reference SET reference = 1",
+        "UPDATE person_reference SET person_id = gen_random_uuid()",
+        "INSERT INTO person_reference (person_id, reference) VALUES (gen_random_uuid(), 1)",
+        "SELECT ledger_partitions('2000-01-01', 1)",
         "DELETE FROM ledger",
         "TRUNCATE ledger",
         "DROP TABLE ledger",
@@ -73,15 +93,15 @@ async def test_the_application_role_reads_and_writes_every_other_table(found):
     async with connect(found.application) as application:
         lacking = await application.fetch(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            " AND relname <> 'tortoise_migrations' AND relname <> ALL($1)"
+            " AND relname <> 'tortoise_migrations' AND relname <> ALL($1) AND NOT relispartition"
             " AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')"
             " AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))",
-            [*READ_ONLY, *APPEND_ONLY],
+            [*READ_ONLY, *APPEND_ONLY, "ledger", "person_reference"],
         )
         assert lacking == []
 
 
-@pytest.mark.parametrize("table", ["ledger", "correction", "correction_recipient"])
+@pytest.mark.parametrize("table", APPEND_ONLY)
 async def test_what_is_kept_as_history_the_application_role_adds_to_and_reads_and_never_changes_or_deletes(
     found, table
 ):
@@ -94,7 +114,7 @@ async def test_what_is_kept_as_history_the_application_role_adds_to_and_reads_an
                 await application.execute(change)
 
 
-@pytest.mark.parametrize("table", READ_ONLY)
+@pytest.mark.parametrize("table", sorted(set(READ_ONLY) - {"ledger_sealed"}))
 async def test_who_is_let_in_and_how_far_is_not_the_application_roles_to_change(found, table):
     async with connect(found.application) as application:
         await application.fetch(f"TABLE {table}")
@@ -127,14 +147,158 @@ async def test_requests_started_elsewhere_find_the_connection(found):
     await server
 
 
-async def test_the_ledger_dates_each_row_by_the_moment_it_is_written(found):
+ADD = "SELECT ledger_add($1, array_fill($2::timestamptz, ARRAY[cardinality($3::text[])]), $3)"
+ROWS = "SELECT sequence, body FROM ledger WHERE writer = $1 ORDER BY sequence"
+
+
+async def test_the_application_role_adds_rows_to_the_ledger_by_one_function_and_has_no_right_on_it(found):
+    rights = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+    writer, now = uuid4(), datetime.now(UTC)
+    async with connect(found.application) as application:
+        held = {one for one in rights if await application.fetchval("SELECT has_table_privilege('ledger', $1)", one)}
+        await application.execute(ADD, writer, now, ["a", "b"])
+        await application.execute(ADD, writer, now, ["c"])
+    assert held == set()
     async with connect(found.owner, shared=False) as owner:
-        default = await owner.fetchval(
-            "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute"
-            " ON attrelid = adrelid AND attnum = adnum"
-            " WHERE adrelid = 'ledger'::regclass AND attname = 'at'"
+        assert [tuple(row) for row in await owner.fetch(ROWS, writer)] == [(1, "a"), (2, "b"), (3, "c")]
+        assert await owner.fetchval("SELECT last FROM ledger_writer WHERE id = $1", writer) == 3
+        public = "SELECT has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc WHERE proname ~ '^ledger_'"
+        assert {row[0] for row in await owner.fetch(public)} == {False}
+
+
+async def test_no_table_of_the_application_roles_own_stands_in_for_the_ledger(found):
+    writer = uuid4()
+    application = await connect_once(found.application)
+    try:
+        for table in ("ledger_writer (id uuid PRIMARY KEY, last bigint)",
+                      "ledger (writer uuid, sequence bigint, at timestamptz, body text)"):  # fmt: skip
+            await application.execute(f"CREATE TEMPORARY TABLE {table}")
+        await application.execute("SET search_path = pg_temp, public")
+        await application.execute("SELECT public.ledger_add($1, ARRAY[now()], '{a}')", writer)
+    finally:
+        await application.close()
+    async with connect(found.owner, shared=False) as owner:
+        assert [tuple(row) for row in await owner.fetch(ROWS, writer)] == [(1, "a")]
+
+
+@pytest.mark.parametrize("moment", ["20000-01-01Z", "2200-01-01Z", "1999-12-31Z", "infinity"])
+async def test_the_ledger_takes_no_moment_that_nobody_could_read(found, moment):
+    async with connect(found.application) as application:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await application.execute(f"SELECT ledger_add('{uuid4()}', '{{{moment}}}', '{{a}}')")
+
+
+async def test_the_ledger_takes_no_text_that_is_too_long_to_seal(found):
+    too_long, longest = 8 << 20, (8 << 20) - 1
+    async with connect(found.application) as application, connect(found.owner, shared=False) as owner:
+        with pytest.raises(asyncpg.DataError):
+            await application.execute("SELECT ledger_add($1, ARRAY[now()], ARRAY[repeat('a', $2)])", uuid4(), too_long)
+        await application.execute("SELECT ledger_add($1, ARRAY[now()], ARRAY[repeat('a', $2)])", uuid4(), longest)
+        with pytest.raises(asyncpg.CheckViolationError):
+            await owner.execute("INSERT INTO ledger VALUES ($1, 1, now(), repeat('a', $2))", uuid4(), too_long)
+
+
+async def test_a_month_whose_rows_were_ahead_of_it_does_without_a_partition_and_keeps_nothing_from_starting(found):
+    writer = uuid4()
+    ahead = "SELECT date_trunc('month', now()) + interval '13 months'"
+    async with connect(found.owner, shared=False) as owner:
+        at = await owner.fetchval(ahead)
+        await owner.execute("SELECT ledger_add($1, ARRAY[$2::timestamptz], '{a}')", writer, at)
+        await owner.execute("SELECT ledger_partitions(current_date, 15)")
+        made = {table for table in PARTITIONED
+                if await owner.fetchval("SELECT to_regclass($1)", f"{table}_{at:%Y_%m}")}  # fmt: skip
+        assert made == set(PARTITIONED) - {"ledger"}
+        after = await owner.fetchval(f"SELECT to_char(({ahead}) + interval '1 month', '\"ledger_\"YYYY_MM')")
+        assert await owner.fetchval("SELECT to_regclass($1)", after)
+        await owner.execute("SELECT ledger_add($1, ARRAY[$2::timestamptz], '{b}')", writer, at)
+        assert [tuple(row) for row in await owner.fetch(ROWS, writer)] == [(1, "a"), (2, "b")]
+    await migrate(found)
+
+
+async def test_who_reads_the_ledger_all_the_while_holds_up_neither_a_start_nor_the_writers(found):
+    month = "to_char(now() + interval '12 months', '\"ledger_\"YYYY_MM')"
+    reader = await connect_once(found.owner)
+    writer = await connect_once(found.application)
+    try:
+        await reader.execute(f"DO $$ BEGIN EXECUTE 'DROP TABLE ' || {month}; END $$")
+        await reader.execute("BEGIN; SELECT FROM ledger LIMIT 1")
+        starting = asyncio.create_task(migrate(found))
+        waits = []
+        while not starting.done():
+            begun = time.monotonic()
+            await writer.execute(ADD, uuid4(), datetime.now(UTC), ["a"], timeout=10)
+            waits.append(time.monotonic() - begun)
+            await asyncio.sleep(0.01)
+        await starting
+        assert max(waits) < 2
+        await reader.execute("COMMIT")
+        assert await reader.fetchval(f"SELECT to_regclass({month})") is None
+        await migrate(found)
+        assert await reader.fetchval(f"SELECT to_regclass({month})")
+    finally:
+        await reader.close()
+        await writer.close()
+
+
+@pytest.fixture
+def earlier(found):
+    """The database as the version before the ledger of today left it; whoever migrates it has it as it was."""
+    asyncio.run(_take_back(found))
+    return found
+
+
+async def _take_back(served):
+    async with connect(served.owner, shared=False) as owner:
+        await owner.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        executor = MigrationExecutor(get_connection(CONNECTION), TORTOISE["apps"])
+        await executor.recorder.ensure_schema(AsyncpgSchemaEditor(executor.connection, atomic=False))
+        await executor.migrate([MigrationTarget("models", "0005_writes")])
+
+
+async def test_rows_of_the_earlier_ledger_keep_their_order_and_say_the_same_whatever_months_they_are_of(earlier):
+    moments = (
+        "2025-11-30 23:59:59.5",
+        "2026-09-30 23:59:59",
+        "2026-10-01 00:00",
+        "2026-09-15 12:00",
+        "2025-11-01 00:00",
+    )
+    insert = (
+        "INSERT INTO ledger (decision_id, at, role, token_id, purpose, operation_hash, operation_name, ruleset,"
+        " ruleset_digest, entries) VALUES (gen_random_uuid(), $1, 'insurer', 'token', 'claim_handling', 'ab', $2, 3,"
+        """ 'cd', '[["Claim.diagnosis", "REVEAL", 2]]') RETURNING decision_id::text"""
+    )
+    given = [datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in moments]
+    async with connect(earlier.owner, shared=False) as owner:
+        decisions = [await owner.fetchval(insert, at, f"Look{place}") for place, at in enumerate(given)]
+    await migrate(earlier)
+    async with connect(earlier.owner, shared=False) as owner:
+        rows = await owner.fetch("SELECT *, tableoid::regclass::text AS place FROM ledger ORDER BY sequence")
+        assert await owner.fetchval("SELECT last FROM ledger_writer") == len(given)
+        assert await owner.fetchval("SELECT to_regclass(to_char(now(), '\"ledger_\"YYYY_MM'))")
+    assert [(row["sequence"], row["at"], row["place"]) for row in rows] == [
+        (place, at, f"ledger_{at:%Y_%m}") for place, at in enumerate(given, 1)
+    ]
+    said = [json.loads(row["body"]) for row in rows]
+    assert [(one["decision"], one["operation"], datetime.fromisoformat(one["at"])) for one in said] == [
+        (decision, {"hash": "ab", "name": f"Look{place}"}, at)
+        for place, (decision, at) in enumerate(zip(decisions, given, strict=True))
+    ]
+    assert {(one["kind"], one["token"], one["ruleset"], one["digest"]) for one in said} == {
+        ("EARLIER", "token", 3, "cd")
+    }
+    assert all(one["cells"] == [["Claim.diagnosis", "REVEAL", 2]] for one in said)
+
+
+async def test_the_ledger_has_a_partition_for_each_month_of_the_year_to_come(found):
+    async with connect(found.owner, shared=False) as owner:
+        months = await owner.fetch(
+            "SELECT to_char(now() + make_interval(months => n), 'YYYY_MM') AS month FROM generate_series(0, 12) n"
         )
-    assert default == "CURRENT_TIMESTAMP"
+        for table in PARTITIONED:
+            for row in months:
+                name = f"{table}_{row['month']}"
+                assert await owner.fetchval("SELECT relispartition FROM pg_class WHERE relname = $1", name), name
 
 
 async def test_a_database_of_a_newer_needful_is_refused(found):

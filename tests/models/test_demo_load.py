@@ -206,8 +206,7 @@ async def test_the_sessions_that_still_run_are_revoked_at_the_end(connection):
 
 async def test_the_ledger_stays(connection):
     await connection.execute(
-        "INSERT INTO ledger (decision_id, role, token_id, purpose, operation_hash, ruleset, ruleset_digest, entries)"
-        " VALUES ($1, 'customer', 't', 'security', 'h', 1, 'd', '[]')",
+        "INSERT INTO ledger (writer, sequence, at, body) VALUES ($1, 1, now(), '{}')",
         uuid4(),
     )
     await load(connection)

@@ -41,7 +41,7 @@ def test_what_has_run_out_is_deleted_and_nothing_else(pair):
         "token_use": "token_id",
         "used_proof": "id",
     }
-    assert set(columns) == set(OVER) - {"failed_login", "session"}
+    assert set(columns) == set(OVER) - {"disclosure_lease", "failed_login", "session"}
 
     async def act(pool):
         for insert in INSERTS.values():

@@ -20,6 +20,7 @@ from authz.oauth.server import AuthorizationServer
 from authz.standing import Standing
 from authz.token_keys import TokenKeys
 from authz.tokens import Verifier, utc_now
+from ledger.recorder import Recorder
 from models.database import connect_once
 from resolvers.authentication import Authentication
 from resolvers.problems import Code, RequestRefusedError
@@ -186,7 +187,7 @@ def ask_broken(pair, path, form, *, headers=None, demo=True):
     app = Starlette(routes=routes())
     verifier, standing = Verifier(keys, issuers=frozenset({ISSUER})), Standing(unreachable)
     app.state.authorization_server = AuthorizationServer(
-        Broken(), lambda: keys, verifier, standing, Addresses(ISSUER), utc_now, demo=demo
+        Broken(), lambda: keys, verifier, standing, Addresses(ISSUER), utc_now, demo, Recorder(unreachable)
     )
 
     async def ask():

@@ -47,7 +47,10 @@ IMPLIED = {
         f"type {name}Connection": f"""
         type {name}Connection {{ edges: [{name}Edge!]! pageInfo: PageInfo! totalCount: Int }}
         type {name}Edge {{ cursor: String! node: {name}! }}"""
-        for name in ("User", "Device", "Policy", "Beneficiary", "Claim", "Consent", "Product")
+        for name in (
+            *("User", "Device", "Policy", "Beneficiary", "Claim", "Consent", "Product"),
+            *("Access", "AccessRecord", "AffectedPerson"),
+        )
     },
 }
 """What the contract leaves to Relay's specification and to the formats of the interface."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import secrets
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ import httpx
 
 from models.global_ids import NodeType, to_global
 from tests.conftest import GRAPHQL
+from tests.recorded import NAMED, came_of, said
 from tests.writing.conftest import Customer, Office
 
 SHOWN = "id status version endsOn policyholder { id phone } premium"
@@ -107,10 +107,7 @@ def standing(office: Office, policy: UUID) -> tuple[str, int]:
 
 def recorded(office: Office, call: Call) -> list[tuple[str, str | None]]:
     """What the ledger says came of a call, each time: outcome and code."""
-    rows = office.rows("SELECT entries FROM ledger WHERE operation_name = $1 ORDER BY id", call.name)
-    found = [json.loads(row["entries"])[0] for row in rows]
-    assert all(name.startswith("Mutation.") for name, *_ in found)
-    return [(outcome, code) for _, _, outcome, code, _ in found]
+    return [came_of(body)[1:] for body in said(office.rows(NAMED, call.name))]
 
 
 def kept(office: Office, client: UUID) -> int:

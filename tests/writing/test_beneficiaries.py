@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ledger.rows import decided
 from models.global_ids import NodeType, to_global
+from tests.recorded import said
 from tests.writing.applying import PRODUCT, Desk, application, beneficiary, code, named
 from tests.writing.conftest import row_id
 
@@ -219,3 +221,12 @@ def test_what_a_draft_says_of_beneficiaries_replaces_them_and_silence_leaves_the
     one = desk.as_customer(anne, "draftApplication", {**edit, "beneficiaries": [beneficiary()]})
     assert len(one["beneficiaries"]) == 1
     assert desk.as_customer(anne, "draftApplication", {**edit, "beneficiaries": []})["beneficiaries"] == []
+
+
+def test_the_ledger_names_everybody_whose_data_a_change_of_beneficiaries_touches(office, desk, anne, drafted):
+    assert code(setting(desk, anne, drafted, beneficiary("40"), beneficiary("60"))) == "Policy"
+    *_, row = said(office.rows("SELECT body FROM ledger WHERE body LIKE '%Mutation.setBeneficiaries%' ORDER BY at"))
+    named_there = {f"beneficiary {one['id'].hex}" for one in office.rows(STORED, row_id(drafted))}
+    (changed,) = [of for entry, of in decided(row) if entry.effect == "WRITE"]
+    assert named_there < {person for person, _ in changed}
+    assert {record for _, record in changed if record} == {f"p{row_id(drafted).hex}"}

@@ -1,6 +1,5 @@
 """Claims as customers and guardians write them: what may be given, what is missing, what is kept (C08, C10, C71)."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import partial
@@ -9,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from models.global_ids import NodeType, to_global
+from tests.recorded import ROW, came_of, said
 from tests.writing.claiming import (
     ENDS,
     INCIDENT,
@@ -365,8 +365,8 @@ def test_in_strict_mode_a_draft_whose_payload_would_hide_something_is_not_stored
     assert (answer.status_code, answer.json()["data"]) == (403, None)
     assert cast.count(policy) == 0
     decision = answer.json()["extensions"]["authorization"]["decisionId"]
-    (row,) = cast.office.rows("SELECT entries FROM ledger WHERE decision_id = $1", UUID(decision))
-    assert json.loads(row[0])[0] == ["Mutation.draftClaim", "draftClaim", "REFUSED", "FIELD_DENIED", 1]
+    (row,) = said(cast.office.rows(ROW, decision))
+    assert came_of(row) == ("Mutation.draftClaim", "REFUSED", "FIELD_DENIED")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from cli import _parser
 from tests.conftest import ROOT
+from tests.recorded import NAMED, said
 from tests.test_http_audit import node
 
 FOLDER = ROOT / "examples" / "frontend"
@@ -92,8 +93,8 @@ def test_what_is_masked_or_denied_is_told_beside_the_data(story):
 
 def test_an_answer_that_was_lost_is_asked_for_again_and_done_once(office, story):
     assert "loses the answer and asks again: SUBMITTED, version 3" in told(story, "customer")
-    rows = office.rows("SELECT entries FROM ledger WHERE operation_name = 'SubmitApplication' ORDER BY id")
-    assert [json.loads(row["entries"])[0][2] for row in rows] == ["REFUSED", "DONE", "REPEATED"]
+    rows = said(office.rows(NAMED, "SubmitApplication"))
+    assert [row["outcome"] for row in rows] == ["REFUSED", "DONE", "REPEATED"]
 
 
 def test_what_the_example_installs_is_pinned_by_hash_and_names_no_registry():

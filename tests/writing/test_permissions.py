@@ -298,5 +298,5 @@ def test_c13_no_push_identifier_stands_in_the_log_or_in_the_ledger(office):
     decide(office, me, "PUSH", granted=True)
     push(office, me, identifier="feedfacecafebeef")
     assert "feedfacecafebeef" not in office.log.read_text(encoding="utf-8", errors="replace").lower()
-    rows = office.rows("SELECT ledger::text FROM ledger ORDER BY 1 DESC LIMIT 500")
+    rows = office.rows("SELECT body FROM ledger ORDER BY at DESC LIMIT 500")
     assert not any("feedfacecafebeef" in row[0] for row in rows)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from tests.recorded import unwritable
 from tests.writing.dealings import (
     a_policy,
     account_of,
@@ -99,7 +100,7 @@ def connection_killed(office, policy):
 @pytest.mark.parametrize(
     "broken",
     [
-        pytest.param(refused_right("INSERT ON ledger"), id="ledger"),
+        pytest.param(lambda office, _: unwritable(office), id="ledger"),
         pytest.param(refused_right("INSERT ON idempotency_key"), id="key"),
         pytest.param(refused_right("SELECT ON person"), id="payload"),
         pytest.param(failing_trigger("policy", "IMMEDIATE"), id="row"),

@@ -5,13 +5,16 @@ import base64
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from authz.token_keys import TokenKeys
+from ledger.head_keys import HeadKey
 from models.database import connect_once
 from models.embedded import database
 from models.installation import InstallationError, open_installation
@@ -137,6 +140,26 @@ def test_c58_weak_and_known_keys_are_refused(tmp_path, key, place):
         stored[place] = text
     path.write_text(json.dumps(stored))
     assert "not drawn at random" in checked(tmp_path)
+
+
+@pytest.mark.parametrize("key", WEAK)
+def test_c58_a_weak_key_of_the_ledgers_heads_is_refused(tmp_path, key):
+    assert checked(tmp_path) is None
+    private = Ed25519PrivateKey.from_private_bytes(WEAK[key])
+    path = tmp_path / "data" / "ledger-key.json"
+    HeadKey(private.private_bytes_raw(), private.public_key().public_bytes_raw()).save(path)
+    assert f"{path} holds a key that was not drawn at random" in checked(tmp_path)
+
+
+def test_c58_a_key_of_the_ledgers_heads_made_in_demo_mode_is_refused_rotated_or_not(tmp_path):
+    assert checked(tmp_path) is None
+    path = tmp_path / "data" / "ledger-key.json"
+    path.unlink()
+    made = HeadKey.load_or_create(path, demo=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for key in (made, made.rotated(datetime.now(UTC))):
+        key.save(path)
+        assert f"{path} was made in demo mode" in checked(tmp_path)
 
 
 def test_c58_a_signing_key_out_of_a_specification_is_refused(tmp_path):
