@@ -83,7 +83,7 @@ class Work:
         """Of each part of the work that cannot go on, the code."""
         self._said: tuple[str | None, float] | None = None
         """The trouble that was said last, and when."""
-        self._partitions_at = time.monotonic()
+        self._partitions_at = time.monotonic() + _DAY
         self._index_some = index_some
         self._index_at = 0.0
 

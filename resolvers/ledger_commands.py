@@ -22,7 +22,7 @@ from ledger.export import export
 from ledger.head_keys import HeadKey
 from ledger.heads import HeadsError, SecondPlace
 from ledger.retention import RetentionError, check_age, drop_before, least_months, month_of, ranges_before
-from ledger.rows import Kind, Operation
+from ledger.rows import Kind, Operation, Outcome
 from ledger.sealer import Sealer, last_head
 from ledger.strays import unregistered
 from models.database import connect_once, migrate
@@ -84,8 +84,12 @@ def _declare(commands: Any, name: str, run: Run, summary: str) -> Callable[..., 
     """Declare a subcommand that runs by itself; its `add_argument`."""
     inner: argparse.ArgumentParser = commands.add_parser(name, help=summary)
     inner.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-    inner.set_defaults(run=run)
+    inner.set_defaults(run=run, subcommand=name)
     return inner.add_argument
+
+
+def _refusal_code(refusal: Exception) -> str:
+    return refusal.code if isinstance(refusal, HeadsError) else "REFUSED"
 
 
 def _on_database(work: Work, show: Show) -> Run:
@@ -103,15 +107,24 @@ async def _connected(work: Work, found: Database, arguments: argparse.Namespace,
     owner = await connect_once(found.owner)
     try:
         return await work(owner, arguments, installation)
-    except (HeadsError, RetentionError) as refusal:
+    except (HeadsError, RetentionError, OperatorRefusedError) as refusal:
+        await _record(owner, arguments.subcommand, utc_now(), refused=_refusal_code(refusal))
         raise OperatorRefusedError(str(refusal)) from refusal
     finally:
         await owner.close()
 
 
-async def _record(owner: Any, name: str, now: datetime, **detail: object) -> None:  # noqa: ANN401 - asyncpg's own
+async def _record(
+    owner: Any,  # noqa: ANN401 - asyncpg's own
+    name: str,
+    now: datetime,
+    *,
+    refused: str | None = None,
+    **detail: object,
+) -> None:
+    outcome = Outcome.REFUSED if refused else Outcome.DONE
     command = {"command": f"ledger {name}", **detail}
-    await add_alone(owner, Operation(kind=Kind.COMMAND, decision=uuid4(), at=now, detail=command))
+    await add_alone(owner, Operation(Kind.COMMAND, uuid4(), now, outcome, refused, detail=command))
 
 
 @asynccontextmanager

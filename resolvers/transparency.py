@@ -6,11 +6,10 @@ or another recipient's too (C21, C37). It is for auditors, and for customers and
 """
 
 import hashlib
-import json
 import logging
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +21,7 @@ from starlette.routing import Route
 
 from authz.seen import seen_in
 from authz.subjects import Subject
+from ledger.bodies import Said, read_body
 from ledger.head_keys import PublicKeys
 from ledger.heads import Head, HeadsError
 from ledger.proofs import growth, indexes_of, leaf_of, text_of
@@ -120,14 +120,14 @@ class Transparency:
             raise _not_sealed("No row of this decision is sealed yet, or there is none. Try again in a moment.")
         leaves = [await self._leaf(index, size, subject) for index in indexes]
         if subject is not None and any("text" in leaf for leaf in leaves):
-            await self._record(subject)
+            await self._record(subject, decision)
         return {"decision": decision.lower(), "size": size, "leaves": leaves, "head": self._told(latest)}
 
     async def _leaf(self, index: int, size: int, subject: Subject | None) -> dict[str, Any]:
         leaf = await leaf_of(self.pool, index, size=size)
         told = {"index": index, "leafHash": leaf.hash.hex(), "path": [step.hex() for step in leaf.path]}
         text = await text_of(self.pool, index) if subject else None
-        if subject is None or text is None or not _may_read(subject, json.loads(text[1])):
+        if subject is None or text is None or not _may_read(subject, read_body(text[1])):
             return told
         return {**told, "text": text[0]}
 
@@ -139,7 +139,7 @@ class Transparency:
         seen_in(http.scope).known(token.subject)
         return token.subject
 
-    async def _record(self, subject: Subject) -> None:
+    async def _record(self, subject: Subject, decision: str) -> None:
         """To read a row is an operation with its own. Raises UNAVAILABLE where that cannot be written."""
         operation = Operation(
             kind=Kind.READ,
@@ -153,6 +153,8 @@ class Transparency:
             agreement=subject.agreement,
             operation_hash=hashlib.sha256(INCLUSION.encode()).hexdigest(),
             operation_name=INCLUSION,
+            purpose=Purpose.ADMINISTRATION if subject.role is Role.AUDITOR else Purpose.ACCOUNT_SERVICE,
+            detail={"decision": decision.lower()},
         )
         try:
             await self.recorder.record(operation)
@@ -178,11 +180,11 @@ class Transparency:
         }
 
 
-def _may_read(subject: Subject, row: Mapping[str, Any]) -> bool:
+def _may_read(subject: Subject, row: Said) -> bool:
     """Is the caller an auditor, or the customer or guardian who did what the row is about?"""
     if subject.role is Role.AUDITOR:
         return Purpose.ADMINISTRATION in subject.purposes
-    return subject.role in PERSON_ROLES and subject.account is not None and row.get("account") == str(subject.account)
+    return subject.role in PERSON_ROLES and subject.account is not None and row.account == subject.account
 
 
 def _not_sealed(message: str) -> RequestRefusedError:

@@ -290,3 +290,15 @@ def test_the_index_takes_a_fifth_of_the_time_until_it_is_far_behind(ledger):
     calls.clear()
     ledger.execute("UPDATE ledger_leaf SET at = at - interval '1 hour'")
     assert ledger.run(work) >= 4
+
+
+def test_a_command_that_is_refused_leaves_its_row_as_well(ledger, command, tmp_path):
+    ledger.write(1)
+    (tmp_path / "there").touch()
+    with pytest.raises(OperatorRefusedError):
+        command("export", tmp_path / "there")
+    *_, row = ledger.run(
+        lambda connection, _: connection.fetch("SELECT body FROM ledger WHERE body LIKE '%COMMAND%' ORDER BY at")
+    )
+    said = json.loads(row["body"])
+    assert (said["outcome"], said["code"], said["detail"]) == ("REFUSED", "REFUSED", {"command": "ledger export"})
