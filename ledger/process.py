@@ -51,8 +51,8 @@ _log = logging.getLogger("needful.sealer")
 
 _HURRY = 60.0
 """Seconds that the index may be behind before it takes all the time there is."""
-_RESTS = 4
-"""Until then it takes a fifth: so many times as long as it worked, it rests."""
+_RESTS = 9
+"""Until then it takes a tenth: so many times as long as it worked, it rests."""
 
 _BEHIND = """
 SELECT extract(epoch FROM now() - f.at)::float8 FROM ledger_indexed i JOIN ledger_leaf f ON f.index = i.next
