@@ -12,28 +12,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from authz.attempts import Patience
+from authz.broken_glasses import BrokenGlasses, keep_telling
 from authz.budget import Disclosures
-from authz.compile import Snapshot, compile_ruleset
-from authz.default_rules import RULES
 from authz.expiry import keep_forgetting
+from authz.glass import GLASS_MINUTES, MOST_MINUTES
+from authz.lapses import Lapses
 from authz.oauth import endpoints as oauth
 from authz.oauth.metadata import Addresses
 from authz.oauth.server import AuthorizationServer
 from authz.oidc.issuer import Issuer, OidcSettings, read_oidc
 from authz.passwords import Hasher
-from authz.rules import make_ruleset, read_budgets, read_rules
+from authz.ruleset_watch import RulesetWatch
+from authz.rulesets import Rulesets
 from authz.sessions import Ceiling, Sessions
 from authz.standing import Standing, StandingUnknownError
 from authz.token_keys import KeyFile
 from authz.tokens import DEMO_ISSUER, Verifier, utc_now
 from authz.unused_grants import GRANT_DAYS, keep_looking
+from console.frame import Console
+from console.routes import routes as console_routes
+from console.visits import Cookies
 from ledger.head_keys import PublicKeys
 from ledger.recorder import Connect, Recorder
 from models.database import connect, connect_once
@@ -55,10 +59,10 @@ from resolvers.operating.operating import routes as operating_routes
 from resolvers.operating.readiness import Check, told
 from resolvers.operations import Service
 from resolvers.payloads import Accounts
+from resolvers.previews import Previewer
 from resolvers.rates import Rates, RateSettings
 from resolvers.reading import Reader
 from resolvers.registered import Registered
-from resolvers.selection import abstract_types
 from resolvers.serving.listening import Reserved, check_public_url
 from resolvers.serving.rating import Rating
 from resolvers.serving.server import run
@@ -73,12 +77,11 @@ from vault.sealing import KeyCache
 
 _log = logging.getLogger("needful.app")
 
-DEFAULT_RULESET = 1
 POOL_SIZE = 10
 LEAST_POOL = 2 * HEAVY_AT_ONCE
 """With fewer, those that hash passwords would hold up everybody else."""
-BESIDE_POOL = 3
-"""Connections that a worker has of its own: for revocations, for rates, for the ledger."""
+BESIDE_POOL = 4
+"""Connections that a worker has of its own: for revocations, for rulesets, for rates, for the ledger."""
 MOST_CONNECTIONS = 80
 """Of all workers together, of the 100 that PostgreSQL has: some are left for commands."""
 _LONGEST_SETTING = 12
@@ -107,6 +110,8 @@ class Settings:
     lock_minutes: int = 30
     grant_days: int | None = None
     """After how many days unused a grant is reported, to lapse a month later; 0: never. None: as the mode has it."""
+    glass_minutes: int = MOST_MINUTES
+    """For how long the glass may be broken (C55)."""
     ledger_milliseconds: int = 250
     """How long an answer waits for its row in the ledger; what has none by then is withheld (C59)."""
     operating: OperatingSettings = field(default_factory=OperatingSettings)
@@ -134,6 +139,7 @@ class Settings:
             ledger_milliseconds=_number(
                 environ, "NEEDFUL_LEDGER_MILLISECONDS", default.ledger_milliseconds, range(10, 10_001)
             ),
+            glass_minutes=_number(environ, GLASS_MINUTES, default.glass_minutes, range(1, MOST_MINUTES + 1)),
             lock_minutes=_number(environ, "NEEDFUL_LOCK_MINUTES", default.lock_minutes, range(1, 100_000)),
             operating=OperatingSettings.read(environ),
             grant_days=_number(environ, "NEEDFUL_GRANT_DAYS", 0, range(10_000))
@@ -210,7 +216,10 @@ def build_app(installation: Installation, database: Database, settings: Settings
             with suppress(*NO_ANSWER):
                 await recorder.start()
             verifier = Verifier(key_file.keys, issuers=_issuers(installation, settings))
-            standing = Standing(own, service.lapses.learn)
+            rulesets = RulesetWatch(service.rulesets, own)
+            closing.push_async_callback(rulesets.close)
+            await rulesets.begin()
+            standing = Standing(own, service.lapses.learn, service.glasses.learn)
             closing.push_async_callback(standing.close)
             addresses = Addresses(settings.public_url)
             authentication = Authentication(verifier, standing, utc_now, pool, addresses.api)
@@ -219,7 +228,15 @@ def build_app(installation: Installation, database: Database, settings: Settings
             )
             app.state.rates = rates = Rates(settings.rates, own)
             closing.push_async_callback(rates.close)
-            app.state.endpoint = Endpoint(service, authentication, rates, settings.partial_status)
+            app.state.endpoint = Endpoint(service, authentication, rates, rulesets, settings.partial_status)
+            app.state.console = Console(
+                app.state.endpoint,
+                service.accounts.sessions,
+                lambda: getattr(app.state, "staff_login", None),
+                Cookies(service.keyring.login, settings.public_url),
+                utc_now,
+                installation.demo,
+            )
             app.state.transparency = Transparency(
                 pool,
                 PublicKeys(installation.ledger_key_path),
@@ -237,20 +254,22 @@ def build_app(installation: Installation, database: Database, settings: Settings
                 place,
                 recorder=recorder,
                 pool=pool,
-                checks=_checks(standing, rereading, service),
+                checks=_checks(standing, rereading, rulesets),
                 paths=frozenset(route.path for route in routes if isinstance(route, Route)),
                 token=metrics_token(installation.metrics_token_path),
                 clock=utc_now,
             )
             service.reader.disclosures.sound = operating.alarms.sound
             operating.begin(service.snapshot().ruleset)
-            closing.push_async_callback(operating.end, service.snapshot().ruleset)
-            _spare_the_collector()
+            closing.push_async_callback(operating.end, service.snapshot)
+            spare_the_collector()
             days, sound = settings.grant_days_of(demo=installation.demo), operating.alarms.sound
             tasks: dict[str, Work] = {
                 "standing": partial(standing.watch, rereading),
+                "rulesets": partial(rulesets.keep, sound),
                 "expiry": partial(keep_forgetting, pool),
                 "watch": operating.watch.keep,
+                "glass": partial(keep_telling, pool, clock=utc_now, sound=sound),
                 "grants": partial(keep_looking, pool, service.snapshot, days=days, clock=utc_now, sound=sound),
             }
             async with AsyncExitStack() as background:
@@ -265,6 +284,7 @@ def build_app(installation: Installation, database: Database, settings: Settings
         *(oidc_routes() if settings.oidc else ()),
         *transparency_routes(),
         *operating_routes(),
+        *console_routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     # A redirect would repeat the Host header, which anybody may have written.
@@ -273,11 +293,12 @@ def build_app(installation: Installation, database: Database, settings: Settings
     return app
 
 
-def _checks(standing: Standing, rereading: "_Rereading", service: Service) -> tuple[Check, ...]:
+def _checks(standing: Standing, rereading: "_Rereading", rulesets: RulesetWatch) -> tuple[Check, ...]:
     """What readiness looks at here: what a worker cannot answer rightly without."""
 
-    def ruleset() -> str | None:
-        return None if service.snapshot().ruleset.number else "No ruleset is in force."
+    async def ruleset() -> str | None:
+        await rulesets.current()
+        return rulesets.behind()
 
     async def database() -> str | None:
         # As a request does: a worker that has just begun, or was held up, asks first.
@@ -290,7 +311,7 @@ def _checks(standing: Standing, rereading: "_Rereading", service: Service) -> tu
     return (
         Check("database", database),
         told("token keys", lambda: None if rereading.readable else "The file of token keys cannot be read."),
-        told("ruleset", ruleset),
+        Check("ruleset", ruleset),
     )
 
 
@@ -319,34 +340,39 @@ class _Rereading:
             self.readable = True
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What is loaded by now stays for good, and a page of rows is no reason to look for cycles among the rest."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 
 
-def build_service(
+def build_service(  # noqa: PLR0913 - what a service is built from
     installation: Installation,
     pool: Any,  # noqa: ANN401 - asyncpg's pool
     settings: Settings,
     key_file: KeyFile | None = None,
     *,
     connect: Connect,
+    rulesets: Rulesets | None = None,
 ) -> Service:
-    """The service that answers, with the default ruleset compiled; `connect` gives connections beside the pool."""
+    """The service that answers once its rulesets have learned one; `connect` gives connections beside the pool."""
     tokens = key_file or KeyFile(installation.token_keys_path, demo=installation.demo)
     schema = build_schema()
-    snapshot = default_snapshot(schema)
+    rulesets = rulesets or Rulesets(build_catalogue(schema), utc_now)
     keyring = load_or_create(installation.keyring_path, demo=installation.demo)
-    reader = Reader(keyring, KeyCache(keyring), DEFAULT_MASKS, settings.audience_ceiling, Disclosures(), utc_now)
+    documents, lapses = Documents(schema), Lapses()
+    planner = Previewer(schema, documents, lapses, utc_now)
+    reader = Reader(
+        keyring, KeyCache(keyring), DEFAULT_MASKS, settings.audience_ceiling, Disclosures(), utc_now, planner
+    )
     return Service(
         schema=schema,
-        abstract=abstract_types(schema),
-        snapshot=lambda: snapshot,
+        abstract=planner.abstract,
+        rulesets=rulesets,
         reader=reader,
         pool=pool,
-        documents=Documents(schema),
+        documents=documents,
         accounts=Accounts(
             keyring=keyring,
             sessions=Sessions(
@@ -360,6 +386,8 @@ def build_service(
         writer=Writer.over(schema, pool, reader, pool_size=settings.pool_size),
         registered=Registered(pool),
         recorder=Recorder(connect, seconds=settings.ledger_milliseconds / 1000),
+        glasses=BrokenGlasses(settings.glass_minutes),
+        lapses=lapses,
     )
 
 
@@ -373,13 +401,6 @@ def _staff_login(service: Service, settings: Settings, issuer: Issuer) -> StaffL
         service.snapshot,
         utc_now,
     )
-
-
-def default_snapshot(schema: GraphQLSchema) -> Snapshot:
-    """The default ruleset, checked and compiled. Raises RulesetError."""
-    catalogue = build_catalogue(schema)
-    rules, budgets = read_rules(RULES), read_budgets(RULES)
-    return compile_ruleset(make_ruleset(DEFAULT_RULESET, rules, catalogue=catalogue, budgets=budgets), catalogue)
 
 
 async def _graphql(request: Request) -> Response:

@@ -8,34 +8,47 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import TextIOWrapper
+from typing import Any
 
 from graphql import GraphQLSchema
 
 from authz.callers import UnknownCallerError
+from authz.catalogue import Catalogue
 from authz.command_rows import recorded
 from authz.commands import Act, Call, Done, OperatorRefusedError
 from authz.compile import Snapshot
+from authz.default_ruleset import bring_up
+from authz.glass_commands import accept_glass
+from authz.lapses import Lapses
 from authz.oauth.partner_commands import accept_partner
 from authz.oidc.commands import accept_role_mapping
 from authz.review_commands import accept_access
 from authz.rules import RulesetError
+from authz.rulesets import in_force_now, wait_everywhere
 from authz.staff_commands import accept_account, accept_staff
 from authz.token_key_commands import accept_token_keys, rotate_keys
 from authz.tokens import utc_now
+from authz.workbench.commands import accept_rules, reads_files_alone
 from ledger.supervisor import sealer_beside
-from models.database import connect_once, migrate
+from models.database import connect_once
 from models.demo.load import DemoRefused
 from models.embedded import Database, database
+from models.faults import NO_ANSWER
 from models.installation import Installation, InstallationError, open_installation
 from models.logs import configure
 from resolvers.demo_commands import accept_demo, accept_situations, demo_only, prepare_demo
 from resolvers.demo_tokens import accept_token, demo_greeting
+from resolvers.documents import Documents
+from resolvers.impact_commands import accept_impact, proposed_with
 from resolvers.ledger_commands import accept_ledger
 from resolvers.operating.metrics_folder import metrics_folder
 from resolvers.operating.metrics_token import metrics_token
+from resolvers.preview_commands import accept_preview
+from resolvers.previews import Previewer
 from resolvers.product_commands import accept_product
 from resolvers.registered_commands import accept_operations
 from resolvers.serving.listening import PROXIES, TLS_CERT, TLS_KEY, WORKERS, read_listening, reserve
@@ -173,7 +186,7 @@ async def _prepare(installation: Installation, found: Database) -> None:
     if installation.demo:
         await prepare_demo(installation, found)
     else:
-        await migrate(found)
+        await bring_up(found, now=utc_now())
 
 
 def _greet(installation: Installation, found: Database, *, address: str, as_json: bool) -> None:
@@ -193,7 +206,7 @@ def migrate_database(arguments: argparse.Namespace, installation: Installation) 
 
     with database(installation) as found:
         # In demo mode too, no data are loaded by it.
-        asyncio.run(migrate(found))
+        asyncio.run(bring_up(found, now=utc_now()))
         _print_done(asyncio.run(_recorded(arguments, installation, found, act, beside=True)), arguments)
     return 0
 
@@ -219,9 +232,22 @@ async def _recorded(
     owner = await connect_once(found.owner)
     try:
         call = Call(owner, arguments, keyring, utc_now(), installation.demo)
-        return await recorded(owner, arguments, partial(act, call), clock=utc_now, beside=beside)
+        done = await recorded(owner, arguments, partial(act, call), clock=utc_now, beside=beside)
+        if done.published is not None:
+            await _wait_everywhere(owner, done.published)
+        return done
     finally:
         await owner.close()
+
+
+async def _wait_everywhere(owner: Any, number: int) -> None:  # noqa: ANN401 - asyncpg's connection
+    """Wait until every worker answers by what has been published, and say so where some do not yet."""
+    # It is done, whatever comes of waiting.
+    with suppress(*NO_ANSWER):
+        found = await wait_everywhere(owner, number)
+        if not found.complete:
+            said = f"{found.confirmed} of {found.live} live workers answer by ruleset {number} so far"
+            print(f"{said}: look at /readyz and the log of the others.", file=sys.stderr)
 
 
 def run_in_demo(arguments: argparse.Namespace, installation: Installation) -> int:
@@ -278,10 +304,30 @@ def _schema() -> GraphQLSchema:
     return build_schema()
 
 
-def _snapshot() -> Snapshot:
-    from app import default_snapshot  # noqa: PLC0415 - as in serve
+def _planning() -> tuple[Previewer, Catalogue]:
+    from schema.build import build_catalogue  # noqa: PLC0415 - as in serve
 
-    return default_snapshot(_schema())
+    schema = _schema()
+    return Previewer(schema, Documents(schema), Lapses(), utc_now), build_catalogue(schema)
+
+
+def rules(arguments: argparse.Namespace, installation: Installation) -> int:
+    """Run a subcommand of `rules`; one that looks at a folder alone needs no database."""
+    if not reads_files_alone(arguments):
+        return administer(arguments, installation)
+    done = arguments.alone(arguments)
+    _print_done(done, arguments)
+    return int(done.wrong)
+
+
+def _catalogue() -> Catalogue:
+    from schema.build import build_catalogue  # noqa: PLC0415 - as in serve
+
+    return build_catalogue(_schema())
+
+
+async def _snapshot(connection: Any) -> Snapshot:  # noqa: ANN401 - asyncpg's connection
+    return await in_force_now(connection, _catalogue(), now=utc_now())
 
 
 COMMANDS = (
@@ -298,12 +344,36 @@ COMMANDS = (
     Command("staff", "who works here", administer, accept_staff),
     Command("account", "a customer's login", administer, accept_account),
     Command("product", "what is sold, and which data each product needs", administer, accept_product),
-    Command("operations", "what anonymous callers may run", administer, partial(accept_operations, schema=_schema)),
+    Command("operations", "documents registered by hash", administer, partial(accept_operations, schema=_schema)),
+    Command(
+        "preview",
+        "what an operation would be shown, for the CI of a client",
+        administer,
+        partial(accept_preview, planning=_planning),
+    ),
     Command("token-keys", "rotate the keys that sign tokens", rotate_token_keys, accept_token_keys),
     Command("metrics-token", "print the token that reads /metrics", print_metrics_token),
     Command("role-mapping", "roles by claims of the OpenID Connect issuer", administer, accept_role_mapping),
     Command(
         "access", "who may see what, and whether they use it", administer, partial(accept_access, snapshot=_snapshot)
+    ),
+    Command(
+        "rules",
+        "the rules workbench: check, cases, difference, impact, files; drafts, reviews, publications",
+        rules,
+        partial(
+            accept_rules,
+            snapshot=_snapshot,
+            catalogue=_catalogue,
+            report=partial(proposed_with, planning=_planning),
+            more=(partial(accept_impact, planning=_planning),),
+        ),
+    ),
+    Command(
+        "glass",
+        "more than the rules show, for somebody, for some minutes",
+        administer,
+        partial(accept_glass, snapshot=_snapshot),
     ),
     Command("schema", "print the GraphQL schema, as docs/schema.graphql has it", print_published),
     Command(

@@ -20,10 +20,12 @@ from ledger.append import add_alone
 from ledger.rows import Kind, Operation, Outcome
 from models.faults import NO_ANSWER
 
-_OURS = frozenset({"run", "act", "json", "command", "subcommand", "only", "snapshot"})
+_OURS = frozenset({"run", "act", "json", "command", "subcommand", "only", "snapshot", "catalogue", "alone"})
 """What the parser keeps beside what was given."""
 _CODES = frozenset({"org", "insurer", "code", "client", "kid", "reference"})
 """Arguments that name an organization, a product, a client, its key or an agreement: theirs, not a person's."""
+_BITS = 53
+"""A larger number is a text in a row: not every reader of JSON keeps it."""
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _END = "Error"
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -88,6 +90,8 @@ def _told(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
         return told if None not in told else None
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, int) and value.bit_length() >= _BITS:
+        return str(value)
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, datetime | date):

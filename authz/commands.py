@@ -37,6 +37,8 @@ class Done:
     """Whose data it changed or showed."""
     wrong: bool = False
     """Has it found what should not be? Then the command ends with 1."""
+    published: int | None = None
+    """The ruleset that it published, which the command waits for in every worker."""
 
 
 Act = Callable[[Call], Awaitable[Done]]

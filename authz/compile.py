@@ -1,18 +1,22 @@
-"""A ruleset compiled: per (role, purpose) its own enforcer and, per coordinate, a table situation -> effect.
+"""A ruleset compiled: per (role, purpose) and coordinate its own enforcer and a table situation -> effect.
 
-The tables fill as situations occur and live exactly as long as their snapshot, so no answer outlives its rules.
+The tables fill as situations occur and live exactly as long as their rules: a later snapshot takes over a slice only if
+not a row of it changed, so no answer outlives its rules.
 """
 
-import itertools
+import hashlib
 import logging
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 
+from authz.apart import check_birth_date_apart_from_masked_id
 from authz.catalogue import Catalogue, Coordinate
 from authz.enforce import Enforcer
-from authz.rules import Rule, Ruleset, RulesetError
-from authz.situations import NOTHING, has_relation, holds, pair_bit
+from authz.rules import Rule, Ruleset
+from authz.situations import NOTHING, has_relation, holds
 from authz.vocabulary import ANY, MASKABLE, Action, Basis, Effect, Reason, Relation, RuleEffect
 from models.vocabulary import Category, Purpose, Role
 
@@ -54,42 +58,52 @@ class Slice:
     """
 
     def __init__(
-        self,
-        role: Role,
-        purpose: Purpose,
-        *,
-        ruleset: Ruleset,
-        catalogue: Catalogue,
-        actions: Collection[Action] = READING,
+        self, role: Role, purpose: Purpose, *, rules: tuple[Rule, ...], of_role: frozenset[str], catalogue: Catalogue
     ) -> None:
-        """Build the slice's own small enforcer."""
+        """`of_role`: the objects that the role is allowed anything of, for whatever purpose."""
         self.role = role
         self.purpose = purpose
+        self.rules = rules
+        self.of_role = of_role
+        self.closed = False
+        """Is it denied because nobody can tell which rules are in force?"""
         self._catalogue = catalogue
-        self._of_role = tuple(rule for rule in ruleset.rules if rule.role == role and rule.action in actions)
-        self.rules = tuple(rule for rule in self._of_role if rule.purpose == purpose)
-        self._enforcer = Enforcer(self.rules, catalogue=catalogue)
+        self._enforcers: dict[str, Enforcer] = {}
         self._tables: dict[str, EffectTable] = {}
         self._reasons: dict[tuple[str, int], Reason] = {}
 
-    @property
-    def relations(self) -> frozenset[Relation]:
-        """The relations that some rule names: only these need computing."""
-        return frozenset(Relation(rule.relation) for rule in self.rules if rule.relation not in (ANY, Relation.NONE))
+    @cached_property
+    def key(self) -> str:
+        """Slices of one key answer alike, whatever ruleset they are of."""
+        return _key(self.role, self.purpose, self.rules, self.of_role)
 
     @property
+    def seen(self) -> dict[str, tuple[int, ...]]:
+        """The situations that have occurred, by coordinate: what there is to ask a slice that takes its place."""
+        return {name: tuple(table) for name, table in self._tables.items()}
+
+    @cached_property
+    def relations(self) -> frozenset[Relation]:
+        """The relations that some rule names: only these need computing."""
+        return frozenset(map(Relation, {rule.relation for rule in self.rules} - {ANY, Relation.NONE}))
+
+    @cached_property
     def bases(self) -> frozenset[Basis]:
         """The bases that some rule names."""
-        return frozenset(Basis(rule.basis) for rule in self.rules if rule.basis not in (ANY, Basis.NONE))
+        return frozenset(map(Basis, {rule.basis for rule in self.rules} - {ANY, Basis.NONE}))
+
+    @cached_property
+    def _pairs(self) -> frozenset[tuple[str, str]]:
+        return frozenset((rule.relation, rule.basis) for rule in self.rules)
 
     def tells_untied(self, basis: Basis) -> bool:
         """Could some rule tell a record that opens `basis` without tying the subject from one that does neither?"""
         return any(
-            rule.relation == Relation.NONE or (rule.relation == ANY and rule.basis in (basis, Basis.NONE))
-            for rule in self.rules
+            relation == Relation.NONE or (relation == ANY and opened in (basis, Basis.NONE))
+            for relation, opened in self._pairs
         )
 
-    @property
+    @cached_property
     def loosens(self) -> bool:
         """Could fewer witnesses show more? If something is denied, or allowed to those whom nothing ties or opens."""
         return any(
@@ -133,10 +147,10 @@ class Slice:
 
     def why_not_write(self, coordinate: str, situation: int) -> Reason:
         """Why a write is refused: the first reason that applies."""
-        rules = tuple(self._rules_on(self.rules, coordinate, RuleEffect.ALLOW))
+        rules = tuple(self._allowing(coordinate))
         if any(holds(situation, one.relation, one.basis) for one in self._denying(coordinate)):
             return Reason.RULE_DENIES
-        if not any(self._rules_on(self._of_role, coordinate, RuleEffect.ALLOW)):
+        if not self._role_has(coordinate):
             return Reason.ROLE
         if not rules:
             return Reason.PURPOSE
@@ -144,13 +158,11 @@ class Slice:
 
     def ties(self, coordinate: str, situation: int) -> bool:
         """Does some pair of the situation have a relation under which this may be written, whatever its basis?"""
-        return any(
-            has_relation(situation, one.relation) for one in self._rules_on(self.rules, coordinate, RuleEffect.ALLOW)
-        )
+        return any(has_relation(situation, one.relation) for one in self._allowing(coordinate))
 
     def could_show(self, coordinate: str) -> bool:
         """Is there a rule that shows this coordinate in some situation? If not, its column is never read."""
-        return any(self._showing(self.rules, coordinate))
+        return any(self._allowing(coordinate))
 
     @cached_property
     def shows(self) -> frozenset[Category]:
@@ -158,6 +170,27 @@ class Slice:
         if not self.rules:
             return frozenset()
         return frozenset(one.category for one in self._catalogue.values() if self.could_show(one.name))
+
+    def names_of(self, category: Category) -> tuple[str, ...]:
+        """The coordinates of a category."""
+        return tuple(one.name for one in self._catalogue.values() if one.category == category)
+
+    def rules_on(self, coordinate: str) -> tuple[Rule, ...]:
+        """The rules of this slice that are about a coordinate, filters included."""
+        found = [rule for obj in self._objects_of(coordinate) for rule in self._by_object.get(obj, ())]
+        return tuple(sorted(found, key=attrgetter("line")))
+
+    def _objects_of(self, coordinate: str) -> tuple[str, ...]:
+        """What a rule on this coordinate is about: itself, or its category."""
+        found = self._catalogue.get(coordinate)
+        return (coordinate,) if found is None else (coordinate, found.category.value)
+
+    @cached_property
+    def _by_object(self) -> dict[str, list[Rule]]:
+        found: defaultdict[str, list[Rule]] = defaultdict(list)
+        for rule in self.rules:
+            found[rule.object].append(rule)
+        return dict(found)
 
     def denies_somewhere(self, coordinate: str) -> bool:
         """Is there a deny rule on this coordinate?"""
@@ -173,9 +206,9 @@ class Slice:
     def _reason(self, coordinate: str, situation: int) -> Reason:
         if any(holds(situation, rule.relation, rule.basis) for rule in self._denying(coordinate)):
             return Reason.RULE_DENIES
-        if not any(self._showing(self._of_role, coordinate)):
+        if not self._role_has(coordinate):
             return Reason.ROLE
-        showing = tuple(self._showing(self.rules, coordinate))
+        showing = tuple(self._allowing(coordinate))
         if not showing:
             return Reason.PURPOSE
         related = any(has_relation(situation, rule.relation) for rule in showing)
@@ -184,25 +217,46 @@ class Slice:
     def _may_know_basis(self, situation: int) -> bool:
         return self.role == Role.PRIVACY_OFFICER or any(has_relation(situation, relation) for relation in _TOLD)
 
+    def _role_has(self, coordinate: str) -> bool:
+        return not self.of_role.isdisjoint(self._objects_of(coordinate))
+
     def _allows(self, coordinate: str, situation: int, action: Action) -> bool:
-        return self._enforcer.allows(
+        enforcer = self._enforcers.get(coordinate)
+        if enforcer is None:
+            enforcer = self._enforcers[coordinate] = Enforcer(self.rules_on(coordinate), catalogue=self._catalogue)
+        return enforcer.allows(
             self.role.value, self.purpose.value, situation=situation, coordinate=coordinate, action=action
         )
 
-    def _showing(self, rules: tuple[Rule, ...], coordinate: str) -> Iterator[Rule]:
-        return self._rules_on(rules, coordinate, RuleEffect.ALLOW)
+    def _allowing(self, coordinate: str) -> Iterator[Rule]:
+        return self._having(coordinate, RuleEffect.ALLOW)
 
     def _denying(self, coordinate: str) -> Iterator[Rule]:
-        return self._rules_on(self.rules, coordinate, RuleEffect.DENY)
+        return self._having(coordinate, RuleEffect.DENY)
 
-    def _rules_on(self, rules: tuple[Rule, ...], coordinate: str, effect: RuleEffect) -> Iterator[Rule]:
-        for rule in rules:
-            if (
-                rule.effect == effect
-                and rule.action != Action.FILTER
-                and self._catalogue.covers(coordinate, rule.object)
-            ):
-                yield rule
+    def _having(self, coordinate: str, effect: RuleEffect) -> Iterator[Rule]:
+        for obj in self._objects_of(coordinate):
+            for rule in self._by_object.get(obj, ()):
+                if rule.effect == effect and rule.action != Action.FILTER:
+                    yield rule
+
+
+class ClosedSlice(Slice):
+    """Denies everything, since nobody can tell which rules are in force: reason UNAVAILABLE."""
+
+    def __init__(self, role: Role, purpose: Purpose, *, catalogue: Catalogue) -> None:
+        """Without a rule, and unlike the slice of a role that has none."""
+        super().__init__(role, purpose, rules=(), of_role=frozenset(), catalogue=catalogue)
+        self.closed = True
+        self.key = f"closed,{role},{purpose}"
+
+    def why_not_write(self, coordinate: str, situation: int) -> Reason:  # noqa: ARG002 - as every slice
+        """UNAVAILABLE."""
+        return Reason.UNAVAILABLE
+
+    def reason(self, coordinate: str, situation: int) -> Reason:  # noqa: ARG002 - as every slice
+        """UNAVAILABLE."""
+        return Reason.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +267,8 @@ class Snapshot:
     catalogue: Catalogue
     slices: dict[tuple[Role, Purpose], Slice]
     writes: dict[tuple[Role, Purpose], Slice]
+    is_closed: bool = False
+    """Does it deny everything, since nobody can tell which rules are in force?"""
 
     def slice(self, role: Role, purpose: Purpose) -> Slice:
         """The slice of a (role, purpose) for reading; one without rules denies everything."""
@@ -222,52 +278,104 @@ class Snapshot:
         """The same for writing."""
         return self.writes[role, purpose]
 
+    def closed(self) -> "Snapshot":
+        """The same ruleset where nobody can tell whether it still is in force: it denies everything."""
+        slices: _Slices = {place: ClosedSlice(*place, catalogue=self.catalogue) for place in self.slices}
+        return replace(self, slices=slices, writes=slices, is_closed=True)
 
-def compile_ruleset(ruleset: Ruleset, catalogue: Catalogue) -> Snapshot:
-    """Compile and check a ruleset aside; the caller swaps it in by one reference. Raises RulesetError."""
-    slices, writes = (
-        {
-            (role, purpose): Slice(role, purpose, ruleset=ruleset, catalogue=catalogue, actions=actions)
-            for role in Role
-            for purpose in Purpose
-        }
-        for actions in (READING, WRITING)
-    )
-    snapshot = Snapshot(ruleset=ruleset, catalogue=catalogue, slices=slices, writes=writes)
-    for compiled in slices.values():
-        _check_birth_date_apart_from_masked_id(compiled)
+
+def compile_ruleset(ruleset: Ruleset, catalogue: Catalogue, *, before: Snapshot | None = None) -> Snapshot:
+    """Compile and check a ruleset aside; the caller swaps it in by one reference. Raises RulesetError.
+
+    Slices of `before`, a snapshot over the same catalogue, are taken over with their tables where no row changed.
+    """
+    snapshot = assemble(ruleset, catalogue, before=before)
+    for _ in checking(snapshot, before=before):
+        pass
     return snapshot
 
 
-def _check_birth_date_apart_from_masked_id(compiled: Slice) -> None:
-    """A masked ID beside birth date and gender gives the ID away; only oneself and one's guardian see both."""
-    for situation in _situations_of_up_to_two_pairs(compiled):
-        if any(has_relation(situation, relation) for relation in _TOLD):
-            continue
-        shown = {
-            category: _best(compiled, category, situation)
-            for category in (Category.GOVERNMENT_ID, Category.DEMOGRAPHIC)
-        }
-        if shown == {Category.GOVERNMENT_ID: Effect.MASK, Category.DEMOGRAPHIC: Effect.REVEAL}:
-            message = f"{compiled.role} for {compiled.purpose} would see birth date or gender beside a masked ID number"
-            raise RulesetError(message)
+def assemble(ruleset: Ruleset, catalogue: Catalogue, *, before: Snapshot | None = None) -> Snapshot:
+    """The slices of a ruleset, `checking` yet to come. Casbin is not asked: this may be done in another thread.
+
+    Enough for whoever asks what a ruleset would answer that may never be in force.
+    """
+    if before is not None and before.catalogue is not catalogue:
+        before = None
+    slices = _slices(ruleset, catalogue, READING, before.slices if before else {})
+    writes = _slices(ruleset, catalogue, WRITING, before.writes if before else {})
+    return Snapshot(ruleset=ruleset, catalogue=catalogue, slices=slices, writes=writes)
 
 
-def _best(compiled: Slice, category: Category, situation: int) -> Effect:
-    effects = (
-        compiled.decide(name, situation)
-        for name, coordinate in compiled._catalogue.items()  # noqa: SLF001 - same file
-        if coordinate.category == category
+def checking(snapshot: Snapshot, *, before: Snapshot | None = None) -> Iterator[None]:
+    """Check what is new of a snapshot, in steps of one slice. Raises RulesetError."""
+    for compiled in _new(snapshot, before):
+        check_birth_date_apart_from_masked_id(compiled, snapshot.catalogue)
+        yield
+
+
+def warming(snapshot: Snapshot, *, before: Snapshot) -> Iterator[None]:
+    """Decide what has been asked of the slices that new ones replace, in steps of one decision.
+
+    Raises DecisionFaultError.
+    """
+    for compiled in _new(snapshot, before):
+        for name, situations in before.slices[compiled.role, compiled.purpose].seen.items():
+            if compiled.could_show(name):
+                table = compiled.table(name)
+                for situation in situations:
+                    table[situation]
+                    yield
+
+
+def _new(snapshot: Snapshot, before: Snapshot | None) -> Iterator[Slice]:
+    for place, compiled in snapshot.slices.items():
+        if before is None or compiled is not before.slices[place]:
+            yield compiled
+
+
+_Slices = dict[tuple[Role, Purpose], Slice]
+
+
+def slice_of(
+    ruleset: Ruleset, role: Role, purpose: Purpose, *, catalogue: Catalogue, actions: Collection[Action] = READING
+) -> Slice:
+    """One slice of a ruleset, unchecked: for whoever asks what it would answer."""
+    rules = tuple(
+        rule for rule in ruleset.rules if rule.role == role and rule.purpose == purpose and rule.action in actions
     )
-    return max(effects, default=Effect.DENY)
+    of_role = _allowed(rule for rule in ruleset.rules if rule.role == role and rule.action in actions)
+    return Slice(role, purpose, rules=rules, of_role=of_role, catalogue=catalogue)
 
 
-def _situations_of_up_to_two_pairs(compiled: Slice) -> Iterator[int]:
-    bits = [
-        pair_bit(relation, basis)
-        for relation in (Relation.NONE, *sorted(compiled.relations))
-        for basis in (Basis.NONE, *sorted(compiled.bases))
-    ]
-    for count in (1, 2):
-        for chosen in itertools.combinations(bits, count):
-            yield sum(chosen)
+def checked_slice(ruleset: Ruleset, role: Role, purpose: Purpose, *, catalogue: Catalogue) -> Slice:
+    """One slice for reading, checked as a snapshot's are. Raises RulesetError."""
+    found = slice_of(ruleset, role, purpose, catalogue=catalogue)
+    check_birth_date_apart_from_masked_id(found, catalogue)
+    return found
+
+
+def _slices(ruleset: Ruleset, catalogue: Catalogue, actions: Collection[Action], before: _Slices) -> _Slices:
+    rules: defaultdict[tuple[Role, Purpose], list[Rule]] = defaultdict(list)
+    for rule in ruleset.rules:
+        if rule.action in actions:
+            rules[rule.role, rule.purpose].append(rule)
+    slices: _Slices = {}
+    for role in Role:
+        of_role = _allowed(rule for purpose in Purpose for rule in rules[role, purpose])
+        for purpose in Purpose:
+            own, earlier = tuple(rules[role, purpose]), before.get((role, purpose))
+            # A closed slice is as empty as one of a role without rules, and answers otherwise.
+            if earlier is None or earlier.closed or (earlier.rules, earlier.of_role) != (own, of_role):
+                earlier = Slice(role, purpose, rules=own, of_role=of_role, catalogue=catalogue)
+            slices[role, purpose] = earlier
+    return slices
+
+
+def _allowed(rules: Iterable[Rule]) -> frozenset[str]:
+    return frozenset(rule.object for rule in rules if rule.effect == RuleEffect.ALLOW and rule.action != Action.FILTER)
+
+
+def _key(role: Role, purpose: Purpose, rules: Iterable[Rule], of_role: Iterable[str]) -> str:
+    lines = (f"{role},{purpose}", *(rule.line for rule in rules), *sorted(of_role))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -6,24 +6,25 @@ generated files, one per category, one for filters, one for writes and one for b
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from authz.rules import (
     BUDGET_COLUMNS,
     BUDGET_FILE,
-    COLUMNS,
     Budget,
     Rule,
     RulesetError,
+    budgets_text,
     parse_budget,
     parse_rule,
+    rules_text,
 )
 from authz.vocabulary import ANY, Action
 from models.vocabulary import Category, Purpose, Role
 
 DATA = Path(__file__).parent / "data"
-RULES = DATA / "rules"
+RULES, CASES = DATA / "rules", DATA / "cases"
 _LEVELS = {"-": 0, "M": 1, "R": 2}
 _ACTIONS = {1: Action.MASK, 2: Action.REVEAL}
 
@@ -91,8 +92,8 @@ def budgets(matrix: Iterable[Necessity], path: Path = DATA / "budget.csv") -> li
 
 def generated() -> dict[str, str]:
     """The text of every generated file, by its name."""
-    texts = {name: _text(COLUMNS, rules) for name, rules in rules_by_file().items()}
-    return {**texts, BUDGET_FILE: _text(BUDGET_COLUMNS, budgets(read_necessity()))}
+    texts = {name: rules_text(rules) for name, rules in rules_by_file().items()}
+    return {**texts, BUDGET_FILE: budgets_text(budgets(read_necessity()))}
 
 
 def write_rules(folder: Path = RULES) -> None:
@@ -100,11 +101,6 @@ def write_rules(folder: Path = RULES) -> None:
     folder.mkdir(exist_ok=True)
     for name, text in generated().items():
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def _text(columns: Iterable[str], rows: Iterable[Rule | Budget]) -> str:
-    lines = [",".join(columns), *(",".join(map(str, astuple(row))) for row in rows)]
-    return "\n".join(lines) + "\n"
 
 
 def _category_rules(matrix: tuple[Necessity, ...], category: Category) -> Iterator[Rule]:

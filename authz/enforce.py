@@ -1,8 +1,9 @@
-"""The one place that asks Casbin: an enforcer per (role, purpose) slice, built once and never changed."""
+"""The one place that asks Casbin: small enforcers, each built once and never changed."""
 
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Lock
 
 import casbin
 
@@ -11,6 +12,7 @@ from authz.rules import Rule, RulesetError
 from authz.situations import holds
 from authz.vocabulary import Action, RuleEffect
 
+_ONE_AT_A_TIME = Lock()
 _MODEL = (Path(__file__).parent / "model.conf").read_text()
 
 
@@ -27,15 +29,13 @@ def acts(asked: str, action: str, effect: str) -> bool:
 
 
 class Enforcer:
-    """Casbin over the rules of one slice."""
+    """Casbin over some rules of one slice: those on one coordinate are all that its decisions depend on."""
 
     def __init__(self, rules: Iterable[Rule], *, catalogue: Catalogue) -> None:
         """Load the rules and read them back. Raises RulesetError if Casbin holds other rows than given."""
         self._catalogue = catalogue
-        rows = [
-            [str(word) for word in (one.role, one.purpose, one.relation, one.basis, one.object, one.action, one.effect)]
-            for one in rules
-        ]
+        # Casbin keeps no row twice: what two rules say for different times or reasons is said once.
+        rows = [list(row) for row in dict.fromkeys(map(_row, rules))]
         # Casbin is not asked without rules: some of its policies allow when there are none.
         self._enforcer = self._loaded(rows) if rows else None
 
@@ -43,7 +43,9 @@ class Enforcer:
         """May this role, for this purpose, in this situation, do this with this coordinate?"""
         if self._enforcer is None or not role or not purpose or not self._catalogue.knows(coordinate):
             return False
-        return bool(self._enforcer.enforce(role, purpose, situation, coordinate, str(action.value)))
+        # Casbin parses its matcher at every call, and what parses is not safe in two threads at once.
+        with _ONE_AT_A_TIME:
+            return bool(self._enforcer.enforce(role, purpose, situation, coordinate, str(action.value)))
 
     def _loaded(self, rows: list[list[str]]) -> casbin.Enforcer:
         logging.getLogger("casbin").setLevel(logging.CRITICAL)
@@ -59,3 +61,8 @@ class Enforcer:
             message = "the rules that Casbin loaded are not the rules that were given"
             raise RulesetError(message)
         return enforcer
+
+
+def _row(one: Rule) -> tuple[str, ...]:
+    words = (one.role, one.purpose, one.relation, one.basis, one.object, one.action, one.effect)
+    return tuple(str(word) for word in words)

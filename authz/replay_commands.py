@@ -1,6 +1,6 @@
-"""The command `ledger replay`: every recorded decision, decided again under the rules in force and compared."""
+"""The command `ledger replay`: every recorded decision, decided again under its own ruleset and compared."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,8 @@ from uuid import UUID
 import orjson
 
 from authz.commands import Call, Done, OperatorRefusedError, add_command, day_given
-from authz.compile import Snapshot
-from authz.replay import AS_RECORDED, Decision, Replayer
+from authz.replay import AS_RECORDED, Decision, Replayers
+from authz.rulesets import SnapshotOf
 from ledger.rows import Kind
 
 BATCH = 500
@@ -30,8 +30,8 @@ _Found = tuple[str, Decision, Decision]
 """Coordinate, as recorded, as decided again."""
 
 
-def accept_replay(commands: Any, *, snapshot: Callable[[], Snapshot]) -> None:  # noqa: ANN401 - argparse's own
-    """Declare `ledger replay`; `snapshot` gives the rules in force."""
+def accept_replay(commands: Any, *, snapshot: SnapshotOf) -> None:  # noqa: ANN401 - argparse's own
+    """Declare `ledger replay`; `snapshot` gives the rules in force, and what they speak of."""
     option = add_command(commands, "replay", _replay, "decide every recorded decision again, and compare")
     option("--from", dest="since", metavar="DATE", type=day_given, help="the first day in Shanghai; by default all")
     option("--to", dest="until", metavar="DATE", type=day_given, help="the last day")
@@ -48,7 +48,7 @@ class _Tally:
     taken: int = 0
     """Decisions for reasons that a row does not hold: taken as recorded."""
     others: int = 0
-    """Rows that were decided under other rules."""
+    """Rows that were decided under rules that are not in the database."""
     differences: int = 0
     told: list[dict[str, Any]] = field(default_factory=list)
 
@@ -57,12 +57,13 @@ async def _replay(call: Call) -> Done:
     given = call.arguments
     if given.since and given.until and given.since > given.until:
         raise OperatorRefusedError("--from must not be later than --to.")
-    replayer, tally = Replayer(given.snapshot()), _Tally()
+    catalogue = (await given.snapshot(call.connection)).catalogue
+    replayers, tally = Replayers(call.connection, catalogue), _Tally()
     async with call.connection.transaction():
         cursor = await call.connection.cursor(_ROWS, given.since, given.until)
         while some := await cursor.fetch(BATCH):
             for writer, sequence, text in some:
-                found = _differences(replayer, text, tally)
+                found = await _differences(replayers, text, tally)
                 if found:
                     await _tell(call.connection, tally, (writer, sequence), found)
     told = {
@@ -76,13 +77,14 @@ async def _replay(call: Call) -> Done:
     return Done(told, "\n".join(_lines(tally)), wrong=tally.differences > 0)
 
 
-def _differences(replayer: Replayer, text: str, tally: _Tally) -> list[_Found]:
+async def _differences(replayers: Replayers, text: str, tally: _Tally) -> list[_Found]:
     """What of a row is decided otherwise now. A text that cannot be read is a difference of its own."""
     try:
         body = orjson.loads(text)
         if not _decides(body):
             return []
-        if not replayer.knows(body):
+        replayer = await replayers.of(body)
+        if replayer is None:
             tally.others += 1
             return []
         found = list(replayer.replay(body))
@@ -118,7 +120,7 @@ def _word(decision: Decision) -> str:
 def _lines(tally: _Tally) -> Iterator[str]:
     yield (
         f"{tally.rows} rows with {tally.decisions} decisions, {tally.taken} of them taken as recorded;"
-        f" {tally.others} rows were decided under other rules; {tally.differences} differences"
+        f" {tally.others} rows were decided under rules that are not in the database; {tally.differences} differences"
         + (f", of which {len(tally.told)} are told." if len(tally.told) < tally.differences else ".")
     )
     for one in tally.told:

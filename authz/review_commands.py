@@ -18,10 +18,11 @@ from authz.reviews import (
     restore,
     review,
 )
+from authz.rulesets import SnapshotOf
 from models.vocabulary import Category, Purpose
 
 
-def accept_access(parser: argparse.ArgumentParser, *, snapshot: Any) -> None:  # noqa: ANN401 - gives a Snapshot
+def accept_access(parser: argparse.ArgumentParser, *, snapshot: SnapshotOf) -> None:
     """Declare `access`'s subcommands; `snapshot` gives the rules in force."""
     parser.set_defaults(snapshot=snapshot)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -48,7 +49,7 @@ def _days(text: str) -> int:
 
 
 async def _review(call: Call) -> Done:
-    snapshot: Snapshot = call.arguments.snapshot()
+    snapshot: Snapshot = await call.arguments.snapshot(call.connection)
     found = await review(call.connection.fetch, snapshot, now=call.now, unused_days=call.arguments.unused_days)
     names = await codes(call.connection.fetch)
     return listed([_said(one, names) for one in found])
@@ -92,7 +93,7 @@ async def _named(call: Call) -> tuple[Grant, Reviewer]:
     holder = holder_named(given.holder, await codes(call.connection.fetch))
     if holder is None:
         raise OperatorRefusedError(ReviewRefusal.GRANT_UNKNOWN.message)
-    return Grant(holder, given.purpose, given.category), Reviewer(given.snapshot())
+    return Grant(holder, given.purpose, given.category), Reviewer(await given.snapshot(call.connection))
 
 
 def _told(call: Call, decided: Decided | ReviewRefusal) -> Done:

@@ -31,6 +31,7 @@ STEPPED_UP = timedelta(minutes=5)
 _TOKEN_BYTES = 32
 _BEYOND_THE_MATRIX: Mapping[Role, tuple[Purpose, ...]] = {
     Role.ANALYST: (Purpose.ANALYTICS, Purpose.RESEARCH),
+    Role.PRIVACY_OFFICER: (Purpose.ADMINISTRATION,),
     Role.SECURITY_ADMIN: (Purpose.ADMINISTRATION,),
     Role.AUDITOR: (Purpose.ADMINISTRATION,),
     Role.DEVELOPER: (Purpose.ADMINISTRATION,),
@@ -224,6 +225,14 @@ class Sessions:
             return Refusal.ENDED
         await connection.execute(_USED, session.id, now)
         return await self._issue(connection, session, now)
+
+    async def access(self, connection: Any, session_id: UUID, *, now: datetime) -> Access | Refusal:  # noqa: ANN401
+        """A new access token of a session that lives, which counts as used by it."""
+        session = await self._live(connection, session_id, now)
+        if session is None:
+            return Refusal.ENDED
+        await connection.execute(_USED, session.id, now)
+        return self._access(session, now)
 
     async def step_up(self, connection: Any, session_id: UUID, *, now: datetime) -> Access | Refusal:  # noqa: ANN401
         """Note that the second factor has just been given, and give an access token that says so."""

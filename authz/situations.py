@@ -26,7 +26,7 @@ def pairs(situation: int) -> Iterator[tuple[Relation, Basis]]:
 
 def holds(situation: int, relation: str, basis: str) -> bool:
     """Does one pair of the situation fit both words of a rule? `any` fits whatever is there, none included."""
-    return bool((situation or NOTHING) & _fitting(relation, basis))
+    return bool((situation or NOTHING) & fitting(relation, basis))
 
 
 def has_relation(situation: int, relation: str) -> bool:
@@ -34,7 +34,8 @@ def has_relation(situation: int, relation: str) -> bool:
     return holds(situation, relation, ANY)
 
 
-def _fitting(relation: str, basis: str) -> int:
+def fitting(relation: str, basis: str) -> int:
+    """The pairs that fit both words of a rule, as bits. Raises ValueError for a word outside the vocabulary."""
     found = _MASKS.get((relation, basis))
     if found is None:
         message = "a rule names a relation or basis outside the vocabulary"

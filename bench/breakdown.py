@@ -16,6 +16,7 @@ from unittest import mock
 from starlette.requests import Request
 
 from app import Settings, build_service
+from authz.ruleset_watch import RulesetWatch
 from authz.standing import Standing
 from authz.token_keys import TokenKeys
 from authz.tokens import Verifier, utc_now
@@ -100,12 +101,16 @@ def _timed(clock: Clock, part: str, function: Callable[..., Any]) -> Callable[..
 @asynccontextmanager
 async def _endpoint(installation: Installation, found: Database) -> AsyncIterator[endpoint.Endpoint]:
     async with connect(found.application, min_size=2, max_size=10, shared=False) as pool:
-        service = build_service(installation, pool, Settings(), connect=partial(connect_once, found.application))
+        own = partial(connect_once, found.application)
+        service = build_service(installation, pool, Settings(), connect=own)
+        rulesets = RulesetWatch(service.rulesets, own)
+        await rulesets.begin()
         verifier = Verifier(TokenKeys.load_or_create(installation.token_keys_path))
-        standing = Standing(partial(connect_once, found.application))
+        standing = Standing(own)
         authentication = Authentication(verifier, standing, utc_now, pool, "")
-        yield endpoint.Endpoint(service, authentication, Rates(RateSettings(), None))
+        yield endpoint.Endpoint(service, authentication, Rates(RateSettings(), None), rulesets)
         await standing.close()
+        await rulesets.close()
 
 
 async def _ask(asked: endpoint.Endpoint, token: str, body: bytes) -> bytes:

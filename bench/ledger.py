@@ -21,8 +21,8 @@ from uuid import UUID
 
 import asyncpg
 
-from app import default_snapshot
-from authz.compile import Snapshot
+from authz.compile import Snapshot, compile_ruleset
+from authz.default_ruleset import default_content
 from authz.subjects import Subject
 from ledger import tree
 from ledger.append import ADD
@@ -41,7 +41,7 @@ from models.vocabulary import Category, Purpose, Role, to_bits
 from resolvers.access_history import access_history
 from resolvers.access_records import access_records
 from resolvers.asides import Asked, Question
-from schema.build import build_schema
+from schema.build import build_catalogue, build_schema
 from vault.keyring import Keyring, load_or_create
 
 GROUP = 100
@@ -273,7 +273,9 @@ async def measure(folder: Path, rows: int, asked: int) -> dict[str, Any]:
         finally:
             await owner.close()
         async with connect(found.application, shared=False) as pool:
-            desk = Desk(pool.fetch, keyring, default_snapshot(build_schema()), world)
+            catalogue = build_catalogue(build_schema())
+            snapshot = compile_ruleset(default_content().ruleset(1, catalogue), catalogue)
+            desk = Desk(pool.fetch, keyring, snapshot, world)
             # Half of them are drawn as persons are met in rows, so that the hot are asked about too.
             people = [*world.people[:HOTTEST], *(world.person() for _ in range(asked // 2))]
             people += [world.draws.choice(world.people) for _ in range(asked - len(people))]

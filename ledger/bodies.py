@@ -22,6 +22,8 @@ SHOWN = ("REVEAL", "MASK", FOUND)
 """Effects by which something of a person left."""
 _BIGINT = 2**63 - 1
 _INT = 2**31 - 1
+_MOST_DIGITS = 39
+"""Of a situation written as a text: two of 64 bits."""
 
 Who = int | str
 """A person's reference, or the words of a stand-in."""
@@ -59,6 +61,7 @@ class Said:
     ruleset: int | None = None
     digest: str | None = None
     scope: Any = None
+    broken_glass: UUID | None = None
     misses: int = 0
     persons: tuple[Who, ...] = ()
     entries: tuple[SaidEntry, ...] = ()
@@ -121,6 +124,7 @@ def read_body(text: str) -> Said:
         ruleset=_number(given.get("ruleset")),
         digest=_text(given.get("digest")),
         scope=given.get("scope"),
+        broken_glass=_uuid(given.get("breakGlass")),
         misses=_number(given.get("misses")) or 0,
         persons=tuple(one for one in persons if one is not None),
         entries=tuple(_entries(given, persons)),
@@ -141,9 +145,7 @@ def _entries(given: dict[str, Any], persons: tuple[Who | None, ...]) -> Iterator
             coordinates, effect, reason, situation, group = one
             names = tuple(name for name in map(_text, _list(coordinates)) if name)
             whom = groups[group] if _is_place(group, groups) else ()
-            yield SaidEntry(
-                names, _text(effect) or "", _text(reason), _number(situation, _BIGINT) or 0, whom, len(whom)
-            )
+            yield SaidEntry(names, _text(effect) or "", _text(reason), _situation(situation), whom, len(whom))
     for one in _list(given.get("cells")):
         if isinstance(one, list) and len(one) == 5:  # noqa: PLR2004 - as the earlier ledger had it
             coordinate, _, effect, reason, count = one
@@ -182,6 +184,12 @@ def _text(given: Any) -> str | None:  # noqa: ANN401 - any JSON
 
 def _number(given: Any, largest: int = _INT) -> int | None:  # noqa: ANN401 - any JSON
     return given if type(given) is int and 0 <= given <= largest else None
+
+
+def _situation(given: Any) -> int:  # noqa: ANN401 - any JSON
+    if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) <= _MOST_DIGITS:
+        return int(given)
+    return _number(given, _BIGINT) or 0
 
 
 def _uuid(given: Any) -> UUID | None:  # noqa: ANN401 - any JSON

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -209,7 +210,8 @@ def main() -> int:
 
         def follow() -> None:
             sys.stdin.read()
-            loop.call_soon_threadsafe(ended.set)
+            with suppress(RuntimeError):  # the loop has ended by itself
+                loop.call_soon_threadsafe(ended.set)
 
         threading.Thread(target=follow, daemon=True).start()
         await run(settings, ended)

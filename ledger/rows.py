@@ -11,9 +11,9 @@ The text is JSON, UTF-8, of these members; one that has nothing to say is left o
 | `decision` | the id that the client got, a UUID |
 | `role`, `organization`, `account`, `token`, `client`, `agreement` | who: ids, never names |
 | `purpose`, `operation` | `operation` has a `hash` (SHA-256 of the document without its literals) and a `name` |
-| `ruleset`, `digest` | the rules it was decided by |
+| `ruleset`, `digest` | the rules it was decided by; the digest of those in force at that moment |
 | `scope` | how the token narrowed: `categories` (bits), `only`, `most`, `stepUp` |
-| `breakGlass` | the reason that was given, where somebody broke the glass |
+| `breakGlass` | the id of the broken glass it was answered under, whose rules are part of the digest then |
 | `misses` | ids that were asked for and do not exist for the caller |
 | `persons` | of whom: references (numbers), or a `stand_in`: "beneficiary ID", "reporter ID", "payee ID" |
 | `records` | what witnessed: a letter of `RECORDS` and the id of the policy, claim, consent or case |
@@ -139,7 +139,7 @@ class Operation:
     ruleset: int | None = None
     digest: str | None = None
     scope: Mapping[str, Any] | None = None
-    break_glass: str | None = None
+    break_glass: UUID | None = None
     misses: int = 0
     persons: Sequence[Named] = ()
     records: Sequence[str] = ()

@@ -38,6 +38,12 @@ _TEXTS = (
     "SELECT index, at, writer, sequence, body FROM ledger_sealed WHERE index = ANY($1::bigint[]) ORDER BY index DESC"
 )
 
+_PENDING = """
+SELECT (SELECT count(*) FROM ledger_leaf WHERE index >= (SELECT next FROM ledger_indexed))
+    + coalesce((SELECT sum(w.last - coalesce((SELECT max(f.sequence) FROM ledger_leaf f WHERE f.writer = w.id), 0))
+        FROM ledger_writer w), 0)::bigint AS pending
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -63,6 +69,11 @@ class Sought:
     decision: UUID | None = None
     coordinates: tuple[str, ...] = ()
     """Any of them."""
+    effect: str | None = None
+    """Decided for somebody in it: REVEAL, MASK or DENY."""
+    ruleset: int | None = None
+    decided: bool | None = None
+    """Is it a read or write in which something was decided, or a refusal?"""
     reference: int | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -77,9 +88,14 @@ class Sought:
                 yield condition.format(f"${len(values)}")
 
 
+_BY_EFFECT = (
+    "CASE {}::text WHEN 'REVEAL' THEN r.revealed > 0 WHEN 'MASK' THEN r.masked > 0 WHEN 'DENY' THEN r.denied > 0 END"
+)
 _CONDITIONS = {
     **{name: f"r.{name} = {{}}" for name in ("kind", "role", "organization", "account", "token", "client")},
-    **{name: f"r.{name} = {{}}" for name in ("purpose", "decision")},
+    **{name: f"r.{name} = {{}}" for name in ("purpose", "decision", "ruleset")},
+    "effect": _BY_EFFECT,
+    "decided": "{}::boolean = (r.kind = 'REFUSAL' OR r.kind IN ('READ', 'WRITE') AND cardinality(r.coordinates) > 0)",
     "coordinates": "r.coordinates && {}::text[]",
     "since": "r.at >= {}",
     "until": "r.at < {}",
@@ -90,6 +106,13 @@ async def history_of(fetch: Fetch, reference: int, *, before: int, size: int) ->
     """Rows below `before` in which something of a person left or changed, newest first; and are there more?"""
     found = [one["index"] for one in await fetch(_SHOWN, reference, before, size + 1)]
     return await texts_of(fetch, found[:size]), len(found) > size
+
+
+async def pending(fetch: Fetch) -> int:
+    """Rows of the ledger, of any time, that are not sealed and indexed yet."""
+    (row,) = await fetch(_PENDING)
+    found: int = row["pending"]
+    return found
 
 
 async def find_rows(fetch: Fetch, sought: Sought, *, before: int, size: int) -> tuple[list[Row], bool]:

@@ -53,8 +53,39 @@ MODULES = (
     "models.virtual_phones",
 )
 
-APPEND_ONLY = ("correction", "correction_recipient", "grant_review")
+APPEND_ONLY = ("correction", "correction_recipient", "grant_review", "rule_review", "ruleset", "ruleset_text")
 """Tables whose rows the application role can add and read, and neither change nor delete (C56, C59, C64)."""
+
+CHANGED_IN_PART = {
+    "broken_glass": (
+        "ended_at",
+        "ended_by",
+        "reviewed_by",
+        "reviewed_at",
+        "verdict",
+        "note",
+        "announced_at",
+        "reminded_at",
+    ),
+    "rule_draft": (
+        "parent",
+        "editors",
+        "title",
+        "reason",
+        "state",
+        "changes",
+        "cases",
+        "revision",
+        "digest",
+        "impact",
+        "widens",
+        "updated_at",
+        "proposed_at",
+        "proposed_by",
+    ),
+}
+"""Tables whose rows the application role never deletes, by the columns that it may change: who asked for what, for whom
+and until when stays as it was said (C46, C55)."""
 
 READ_ONLY = (
     "agreement",
@@ -295,6 +326,9 @@ def _grants(role: str) -> Iterator[str]:
     yield f"REVOKE ALL ON {_MIGRATIONS_TABLE} FROM {role}"
     for table in APPEND_ONLY:
         yield f"REVOKE UPDATE, DELETE ON {table} FROM {role}"
+    for table, columns in CHANGED_IN_PART.items():
+        yield f"REVOKE UPDATE, DELETE ON {table} FROM {role}"
+        yield f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {role}"
     for table in READ_ONLY:
         yield f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {role}"
     yield f"REVOKE ALL ON ledger FROM {role}"

@@ -91,8 +91,18 @@ def _entry(entry: SaidEntry) -> dict[str, Any]:
 # Arguments.
 
 
-async def sought_of(fetch: Fetch, given: Mapping[str, Any], *, within: str = "") -> Sought:
-    """The rows that some arguments tell. Raises BAD_USER_INPUT or BAD_ID, naming the one; `within` stands before it."""
+async def sought_of(
+    fetch: Fetch,
+    given: Mapping[str, Any],
+    *,
+    within: str = "",
+    effect: str | None = None,
+    ruleset: int | None = None,
+) -> Sought:
+    """The rows that some arguments tell, and what else has been checked already; `within` stands before their names.
+
+    Raises BAD_USER_INPUT or BAD_ID, naming the argument.
+    """
     read = {name: value for name, value in given.items() if value is not None}
     sought = Sought(
         kind=_one_of(read, "kind", (*Kind, MALFORMED), within),
@@ -102,6 +112,8 @@ async def sought_of(fetch: Fetch, given: Mapping[str, Any], *, within: str = "")
         client=_word(read, "client", within),
         decision=_uuid(read, "decision", within),
         coordinates=_coordinates(read, within),
+        effect=effect,
+        ruleset=ruleset,
         reference=_reference(read, within),
         account=_account(read, within),
         since=_moment(read, "from", within),

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.incidents import MOST_ROWS, Affected, TooManyRowsError, extent_of
-from ledger.searches import Fetch
+from ledger.searches import Fetch, pending
 from models.global_ids import NodeType, to_global
 from models.vocabulary import Role
 from resolvers.access_records import audits, check_span, said_of, sought_of
@@ -22,11 +22,6 @@ MOST_DAYS = 400
 _PLACE = "Query.affectedPersons"
 _ORDER = Order(("kind", "reference", "words"), ("smallint", "bigint", "text"))
 _PEOPLE = "SELECT reference, person_id FROM person_reference WHERE reference = ANY($1::bigint[])"
-_PENDING = """
-SELECT (SELECT count(*) FROM ledger_leaf WHERE index >= (SELECT next FROM ledger_indexed))
-    + coalesce((SELECT sum(w.last - coalesce((SELECT max(f.sequence) FROM ledger_leaf f WHERE f.writer = w.id), 0))
-        FROM ledger_writer w), 0)::bigint AS pending
-"""
 
 
 async def affected_people(question: Question) -> Any:  # noqa: ANN401 - plain values
@@ -48,11 +43,10 @@ async def affected_people(question: Question) -> Any:  # noqa: ANN401 - plain va
     question.notes.tell(_PLACE, [one.who for one in shown])
     ids = await _people(question.fetch, shown) if question.subject.role == Role.PRIVACY_OFFICER else {}
     more = start + len(shown) < len(extent.people)
-    (pending,) = await question.fetch(_PENDING)
     return {
         "total": len(extent.people),
         "recordsTotal": extent.rows,
-        "pending": pending["pending"],
+        "pending": await pending(question.fetch),
         "persons": page.connection(shown, lambda one: one.place, lambda one: _person(one, ids), more=more),
     }
 

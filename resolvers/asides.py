@@ -15,7 +15,9 @@ from graphql import GraphQLObjectType, GraphQLSchema, SelectionSetNode, get_name
 from authz.compile import Snapshot
 from authz.subjects import Subject
 from ledger.rows import Named
+from ledger.searches import Fetch
 from models.vocabulary import Purpose
+from resolvers.field_access import Planner
 from resolvers.selection import Selected, Selector
 from vault.keyring import Keyring
 
@@ -75,7 +77,10 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One field to answer for one caller: its arguments, what is selected of it, and how to read."""
+    """One field to answer for one caller: its arguments, what is selected of it, and how to read.
+
+    `planner` plans operations of the schema; who asks without one can be answered nothing about operations.
+    """
 
     fetch: Callable[..., Any]
     subject: Subject
@@ -87,6 +92,7 @@ class Question:
     arguments: Mapping[str, Any]
     asked: Asked
     notes: Notes = field(default_factory=Notes)
+    planner: Planner | None = None
 
     @property
     def narrowed(self) -> bool:
@@ -95,16 +101,39 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetching:
+    """One connection, of which a question has no more than `fetch`: what rooms below read with."""
+
+    fetch: Fetch
+
+    async def fetchrow(self, text: str, *values: object) -> Any:  # noqa: ANN401 - asyncpg's record
+        """The first row, or None."""
+        rows = await self.fetch(text, *values)
+        return rows[0] if rows else None
+
+    async def fetchval(self, text: str, *values: object) -> Any:  # noqa: ANN401 - a database's value
+        """The first value of the first row, or None."""
+        row = await self.fetchrow(text, *values)
+        return row and row[0]
+
+
+def _nothing_more(_: Asked, __: Mapping[str, Any]) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
 class RootAside:
     """A root field: `answer` gives its value, None where it is not for the caller; `largest`: rows of a page.
 
-    `weight`: what it counts for, whatever is selected of it (`resolvers.limits.MAX_COST`).
+    `weight`: what it counts for, whatever is selected of it (`resolvers.limits.MAX_COST`); `more`: what it counts for
+    besides, by what is selected and by its arguments.
     """
 
     coordinate: str
     answer: Callable[[Question], Awaitable[Any]]
     largest: int
     weight: int
+    more: Callable[[Asked, Mapping[str, Any]], int] = _nothing_more
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from resolvers.plan import (
     TypePart,
     View,
 )
-from resolvers.problems import Code, RequestRefusedError, bad_id
+from resolvers.problems import Code, RequestRefusedError, bad_id, unavailable
 from resolvers.registry import ASIDES, NOUNS
 from resolvers.selection import Selected, Selector
 from resolvers.statements import Listing, Reach, bind_name
@@ -67,7 +67,7 @@ _MANY = {
     "consents": "Consent",
     "products": "Product",
 }
-_NODES = {noun.node_type: noun for noun in NOUNS.values() if noun.node_type}
+NODES = {noun.node_type: noun for noun in NOUNS.values() if noun.node_type}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Compiler:
     @property
     def place(self) -> tuple[Any, ...]:
         """What the plans of one document depend on besides its variables."""
-        return self.role, self.purpose, self.categories, self.narrowing, self.snapshot.ruleset.digest
+        return self.categories, self.narrowing, self.snapshot.slice(self.role, self.purpose).key
 
     def compile(self, selector: Selector, variables: Mapping[str, Any]) -> Plan:
         """The plan of an operation. `variables` tell which arguments are given, the order, and a node's type."""
@@ -136,9 +136,9 @@ class _Work:
         """The noun that a `node` id names: part of the plan's key, since it decides what is selected."""
         found = from_global(arguments.values(self._variables)["id"])
         node_type = NodeType.USER if found and found[0] == NodeType.AUDIENCE_USER else found and found[0]
-        if node_type not in _NODES:
+        if node_type not in NODES:
             raise bad_id("id")
-        return _NODES[node_type]
+        return NODES[node_type]
 
     def _node_type(self, noun: Noun) -> NodeType:
         if self._reach.marketing and noun.table == "person":
@@ -303,6 +303,8 @@ class _Work:
         # A look-up by the full value confirms it, which is no less than to reveal it.
         revealing = self._narrowing.most is Effect.REVEAL and self._categories & coordinate.category.bit
         allowed = revealing and self._slice.may_filter(known.coordinate, 0)
+        if self._slice.closed:
+            raise unavailable()
         if not allowed:
             message = f"Filtering by {known.coordinate} is not allowed here. Leave out the argument {name!r}."
             raise RequestRefusedError(

@@ -13,11 +13,12 @@ from typing import Any, TextIO
 from uuid import UUID
 
 from authz.commands import Done
-from authz.compile import Snapshot
 from authz.default_rules import read_necessity
+from authz.default_ruleset import bring_up
+from authz.rulesets import SnapshotOf
 from authz.token_keys import TokenKeys
 from authz.tokens import mint, utc_now
-from models.database import connect, connect_once, migrate
+from models.database import connect, connect_once
 from models.demo.load import LoadReport, load_demo
 from models.embedded import Database
 from models.installation import Installation, InstallationError
@@ -53,7 +54,7 @@ async def prepare_demo(installation: Installation, found: Database) -> None:
 @asynccontextmanager
 async def _demo_owner(installation: Installation, found: Database) -> AsyncIterator[Any]:
     """The owner's connection to a database that is up to date and may hold demo data."""
-    await migrate(found)
+    await bring_up(found, now=utc_now())
     owner = await connect_once(found.owner)
     try:
         await check_demo(installation, owner)
@@ -128,14 +129,14 @@ def _private_file(path: Path | None) -> Iterator[TextIO | None]:
         draft.unlink(missing_ok=True)
 
 
-def accept_situations(parser: argparse.ArgumentParser, *, snapshot: Callable[[], Snapshot]) -> None:
+def accept_situations(parser: argparse.ArgumentParser, *, snapshot: SnapshotOf) -> None:
     """Declare `situations`' arguments; only running it compiles the default rules."""
     parser.set_defaults(act=partial(_show_situations, snapshot=snapshot), only="Situations are printed")
     parser.add_argument("--plaintext", action="store_true", help="also print what a full reveal would be")
 
 
 async def _show_situations(
-    arguments: argparse.Namespace, installation: Installation, found: Database, *, snapshot: Callable[[], Snapshot]
+    arguments: argparse.Namespace, installation: Installation, found: Database, *, snapshot: SnapshotOf
 ) -> Done:
     """For each row of the matrix, a token and rows in which just that row holds. Raises InstallationError."""
     entries = await _situations(installation, found, snapshot=snapshot, plaintext=arguments.plaintext)
@@ -143,7 +144,7 @@ async def _show_situations(
 
 
 async def _situations(
-    installation: Installation, found: Database, *, snapshot: Callable[[], Snapshot], plaintext: bool
+    installation: Installation, found: Database, *, snapshot: SnapshotOf, plaintext: bool
 ) -> list[dict[str, Any]]:
     await prepare_demo(installation, found)
     keys = KeyCache(load_or_create(installation.keyring_path, demo=installation.demo))
@@ -154,7 +155,7 @@ async def _situations(
         async def wards(person: UUID) -> list[UUID]:
             return await wards_of(connection, person, keys=keys, now=utc_now())
 
-        finder = Finder(connection, snapshot(), matrix, keys, wards)
+        finder = Finder(connection, await snapshot(connection), matrix, keys, wards)
         entries = []
         for place, row in enumerate(matrix, start=1):
             _tell(f"situations: {place} of {len(matrix)}")

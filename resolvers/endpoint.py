@@ -13,6 +13,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from authz.bodies import BodyTooLargeError, read_body
+from authz.ruleset_watch import RulesetWatch
 from authz.seen import Seen, seen_in
 from authz.subjects import ANONYMOUS, Subject
 from models.faults import place
@@ -32,7 +33,7 @@ JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 MODE = "x-authorization-mode"
 AT_LEAST = "x-ruleset-at-least"
-_LONGEST_NUMBER = 18
+_LONGEST_NUMBER = 9
 ONCE = "idempotency-key"
 _LONGEST_KEY = 255
 _SINGLE = ("authorization", "x-purpose", MODE, AT_LEAST, ONCE, "content-type")
@@ -45,6 +46,7 @@ class Endpoint:
     service: Service
     authentication: Authentication
     rates: Rates
+    rulesets: RulesetWatch
     partial_status: int = 200
     """Status of data with errors: 200, or 294 for those who want the newer recommendation."""
 
@@ -84,7 +86,7 @@ class Endpoint:
         body = await _body(http) if http.method == "POST" else b""
         subject = await self._subject(http) if known else ANONYMOUS
         purpose = _purpose(http.headers.get("x-purpose"), subject) if known else None
-        self._check_ruleset(http.headers.get(AT_LEAST))
+        await self._check_ruleset(http.headers.get(AT_LEAST))
         given = await self._with_document(http, await self._given(http, body, known), known)
         attempt = partial(self.rates.log_in, http.scope)
         request = _request(
@@ -134,7 +136,7 @@ class Endpoint:
             return given
         if query is not None and not (isinstance(query, str) and hash_of(query) == named):
             raise _bad_request("The query is not the document of that hash. Send one of the two.")
-        text = await self.service.registered.find(named)
+        text = await self.service.registered.find(named, known=known)
         if text is None and query is not None and known:
             # A client that sends text and hash, as those do that persist queries on the fly, sent all there is to send.
             return given
@@ -143,14 +145,16 @@ class Endpoint:
             raise RequestRefusedError(Code.OPERATION_NOT_REGISTERED, message)
         return {**given, "query": text}
 
-    def _check_ruleset(self, wanted: str | None) -> None:
-        """Raises RULESET_BEHIND if the ruleset in force is older than the client asks for."""
+    async def _check_ruleset(self, wanted: str | None) -> None:
+        """See that the ruleset is up to date. Raises RULESET_BEHIND if after a second it is older than asked for."""
+        await self.rulesets.current()
         if wanted is None:
             return
-        if not (wanted.isascii() and wanted.isdecimal()):
-            raise bad_input(AT_LEAST, "X-Ruleset-At-Least is the number of a ruleset.")
-        number = self.service.snapshot().ruleset.number
-        if int(wanted[:_LONGEST_NUMBER]) > number:
+        if not (wanted.isascii() and wanted.isdecimal() and len(wanted) <= _LONGEST_NUMBER):
+            message = f"X-Ruleset-At-Least is the number of a ruleset: 1 to {_LONGEST_NUMBER} digits and nothing else."
+            raise bad_input(AT_LEAST, message)
+        if not await self.rulesets.rulesets.reach(int(wanted)):
+            number = self.rulesets.rulesets.number
             message = f"The ruleset in force is {number}, older than asked for. Try again shortly."
             raise RequestRefusedError(
                 Code.RULESET_BEHIND, message, extensions={"ruleset": number}, headers={"Retry-After": "1"}

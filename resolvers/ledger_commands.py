@@ -11,9 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 from authz.commands import Done, OperatorRefusedError
-from authz.compile import Snapshot
 from authz.partner_report_commands import accept_partners
 from authz.replay_commands import accept_replay
+from authz.rulesets import SnapshotOf
 from authz.tokens import utc_now
 from ledger import verify
 from ledger.alarms import WrittenAlarms
@@ -54,7 +54,7 @@ Show = Callable[[Done, argparse.Namespace], None]
 
 
 def accept_ledger(
-    parser: argparse.ArgumentParser, *, show: Show, environ: Mapping[str, str], snapshot: Callable[[], Snapshot]
+    parser: argparse.ArgumentParser, *, show: Show, environ: Mapping[str, str], snapshot: SnapshotOf
 ) -> None:
     """Declare `ledger`'s subcommands; `show` prints what one has done, `snapshot` gives the rules in force.
 

@@ -165,7 +165,7 @@ def check_cost(plan: Plan, variables: Mapping[str, Any]) -> None:
         elif isinstance(root, RootViewer):
             cost += sum(_shape(level.shape, 1, variables) for _, level in root.users)
         elif isinstance(root, RootBeside):
-            cost += _aside(root, 1, variables)
+            cost += _aside(root, 1, variables) + root.aside.more(root.asked, root.arguments.values(variables))
     if cost > MAX_COST:
         raise over_limit("cost", maximum=MAX_COST, actual=cost)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 from graphql import (
@@ -19,9 +19,11 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
+from authz.broken_glasses import BrokenGlasses
 from authz.compile import Snapshot
 from authz.lapses import Lapses
 from authz.narrowing import narrowing_of
+from authz.rulesets import Rulesets
 from authz.subjects import Subject
 from ledger.recorder import NotRecordedError, Recorder
 from ledger.rows import Kind, Operation, Outcome, withheld
@@ -68,11 +70,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything that answers requests: one schema, the current snapshot, the keys, the pool."""
+    """Everything that answers requests: one schema, the rules, the keys, the pool."""
 
     schema: GraphQLSchema
     abstract: AbstractTypes
-    snapshot: Callable[[], Snapshot]
+    rulesets: Rulesets
     reader: Reader
     pool: "asyncpg.Pool[asyncpg.Record]"
     documents: Documents
@@ -82,7 +84,13 @@ class Service:
     recorder: Recorder
     lapses: Lapses = field(default_factory=Lapses)
     """What has lapsed of the grants."""
+    glasses: BrokenGlasses = field(default_factory=BrokenGlasses)
+    """For whom the glass is broken."""
     plans: "OrderedDict[Any, Plan]" = field(default_factory=OrderedDict)
+
+    def snapshot(self) -> Snapshot:
+        """The rules in force at this moment, for one operation from start to end."""
+        return self.rulesets.snapshot()
 
     @property
     def clock(self) -> Callable[[], datetime]:
@@ -107,7 +115,7 @@ class Service:
             return Answer({"data": self.core(document, operation, selected, request)})
         chosen = choose_purpose(subject, purpose)
         variables = coerced.coerced
-        snapshot = self.snapshot()
+        snapshot, glass = self.glasses.applied(self.snapshot(), subject, chosen, now=self.clock())
         narrowing = narrowing_of(subject, chosen, now=self.clock())
         categories = self.lapses.left(subject, chosen)
         compiler = Compiler(self.schema, snapshot, subject.role, chosen, categories, narrowing)
@@ -115,7 +123,7 @@ class Service:
         check_cost(plan, variables)
         scope = scope_said(categories, narrowing)
         return await _Execution(
-            self, request, document, operation, variables, subject, chosen, snapshot, plan, scope
+            self, request, document, operation, variables, subject, chosen, snapshot, plan, scope, glass
         ).run()
 
     async def _write(  # noqa: PLR0913 - what a mutation depends on
@@ -132,7 +140,7 @@ class Service:
         (field,) = selector.fields("Mutation", (operation.selection_set,))
         rule = rule_of(self.schema, field.name)
         purpose = own_purpose(named, rule, subject) or choose_purpose(subject, named)
-        snapshot = self.snapshot()
+        snapshot, glass = self.glasses.applied(self.snapshot(), subject, purpose, now=self.clock())
         payload = payload_of(self.schema, field.name)
         plan = None
         narrowing = narrowing_of(subject, purpose, now=self.clock())
@@ -159,6 +167,7 @@ class Service:
         write = Write(
             None, field.name, subject, purpose, self.clock(), snapshot, self.accounts, self.reader, request.attempt
         )
+        write.broken_glass, write.most_glass = glass, self.glasses.most
         if request.idempotency_key is not None:
             # Strictness is not among it: whoever asks again in the other mode asks for the same write.
             chosen = operation.name.value if operation.name else None
@@ -253,10 +262,11 @@ class _Execution:
     plan: Plan
     scope: Mapping[str, Any]
     """How the token narrows it, for the ledger."""
+    glass: UUID | None
 
     async def run(self) -> Answer:
         core_data = self._core()
-        heading = Heading(self.purpose.value, self.snapshot.ruleset.number, uuid4())
+        heading = Heading(self.purpose.value, self.snapshot.ruleset.number, uuid4(), self.glass)
         try:
             async with self.service.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 run = await self._run(connection)
@@ -308,6 +318,7 @@ class _Execution:
             groups=decided.groups,
             entries=decided.entries,
             detail=run.notes.detail,
+            break_glass=self.glass,
         )
 
     def _answer(self, data: dict[str, Any], errors: list[dict[str, Any]], report: Report, heading: Heading) -> Answer:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from authz.attempts import Patience
 from authz.compile import Snapshot
+from authz.glass import MOST_MINUTES
 from authz.passwords import Hasher
 from authz.rules import Ruleset
 from authz.sessions import Sessions
@@ -70,6 +71,34 @@ class ProblemCode(StrEnum):
     GRANT_LAPSED = "GRANT_LAPSED"
     GRANT_NOT_LAPSED = "GRANT_NOT_LAPSED"
     DAYS_INVALID = "DAYS_INVALID"
+    NOT_YOURS = "NOT_YOURS"
+    NOT_STAFF = "NOT_STAFF"
+    DRAFT_UNKNOWN = "DRAFT_UNKNOWN"
+    RULESET_UNKNOWN = "RULESET_UNKNOWN"
+    DRAFT_STATE = "DRAFT_STATE"
+    TEXT_INVALID = "TEXT_INVALID"
+    RULES_INVALID = "RULES_INVALID"
+    NOTHING_CHANGED = "NOTHING_CHANGED"
+    PARENT_STALE = "PARENT_STALE"
+    ROLLBACK_FIXED = "ROLLBACK_FIXED"
+    FINDINGS = "FINDINGS"
+    CASES_FAIL = "CASES_FAIL"
+    IMPACT_MISSING = "IMPACT_MISSING"
+    OWN_DRAFT = "OWN_DRAFT"
+    PROPOSAL_CHANGED = "PROPOSAL_CHANGED"
+    NOT_APPROVED = "NOT_APPROVED"
+    GLASS_UNKNOWN = "GLASS_UNKNOWN"
+    GLASS_STATE = "GLASS_STATE"
+    MEMBER_UNKNOWN = "MEMBER_UNKNOWN"
+    ROLE_SEES_NOTHING = "ROLE_SEES_NOTHING"
+    PURPOSE_UNKNOWN = "PURPOSE_UNKNOWN"
+    MINUTES_INVALID = "MINUTES_INVALID"
+    CATEGORIES_INVALID = "CATEGORIES_INVALID"
+    GLASS_OPEN = "GLASS_OPEN"
+    GLASS_YOURS = "GLASS_YOURS"
+    OPERATION_INVALID = "OPERATION_INVALID"
+    OPERATION_CEILING = "OPERATION_CEILING"
+    OPERATION_UNKNOWN = "OPERATION_UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +188,12 @@ class Write:
     written: Written | None = None
     actor: UUID | None = None
     """The account or member of staff that it turned out to be, for the ledger."""
+    broken_glass: UUID | None = None
+    """The broken glass that its rules owe something to."""
+    most_glass: int = MOST_MINUTES
+    """Minutes for which the glass may be broken."""
+    published: int | None = None
+    """The ruleset that it published, which the answer waits for in every worker."""
     decision: UUID = field(default_factory=uuid4)
     """The id that the client gets, and that every row of the ledger about this write has."""
 

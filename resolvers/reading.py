@@ -13,6 +13,7 @@ from authz.narrowing import bound_names, let_through, row_ceiling
 from authz.subjects import Subject
 from authz.tokens import LONGEST
 from models.vocabulary import Purpose, Role
+from resolvers.field_access import Planner
 from resolvers.masks import Masks
 from resolvers.problems import Code, RequestRefusedError
 from resolvers.run import Run
@@ -42,6 +43,8 @@ class Reader:
     audience_ceiling: int
     disclosures: Disclosures
     clock: Callable[[], datetime]
+    planner: Planner | None = None
+    """Plans operations of the schema for whoever asks about them."""
 
     async def caller(self, connection: Any, subject: Subject) -> dict[str, Any]:  # noqa: ANN401 - asyncpg's proxy
         """What belongs to the caller, by the names that statements bind it under."""
@@ -84,6 +87,7 @@ class Reader:
             count_people=partial(self._count_people, connection, subject),
             spending=Spending(self.disclosures, connection, subject, purpose, budget, self.clock, own),
             count_rows=partial(self._count_rows, connection, subject, ceiling) if ceiling else None,
+            planner=self.planner,
         )
 
     async def _count_rows(

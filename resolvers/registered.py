@@ -1,7 +1,8 @@
 """Registered operations: the documents that anonymous callers may run, found by hash before anything is parsed.
 
-Those of the house stand as files beside this one; the operator registers more (`scripts/needful operations`). A hash is
-the hex SHA-256 of the document's UTF-8 text, byte for byte.
+Those of the house stand as files beside this one; the operator registers more (`scripts/needful operations`). Whoever
+has a token may name documents of client teams too (`resolvers.client_operations`), and may send any text instead.
+A hash is the hex SHA-256 of the document's UTF-8 text, byte for byte.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from models.faults import NO_ANSWER
+from models.vocabulary import Purpose, Role
 from resolvers.problems import Code, RequestRefusedError, unavailable
 
 _HOUSE = Path(__file__).parent / "registered_documents"
@@ -23,12 +25,14 @@ _HASH = re.compile("[0-9a-f]{64}")
 _DOCUMENT_ID = "sha256:"
 _KEPT = 500
 _FIND = "SELECT document FROM registered_operation WHERE hash = $1"
+_FIND_OF_CLIENTS = "SELECT document FROM client_operation WHERE hash = $1 LIMIT 1"
+ANYBODYS = Role.ANONYMOUS, Purpose.PRODUCT_DISPLAY
+"""As whom and for what registered documents are run without a token."""
 _ADD = """
 INSERT INTO registered_operation (hash, name, document, registered_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (hash) DO NOTHING
 """
 _NAME = re.compile(r"(?:query|mutation) (\w+)")
-_ALL = "SELECT hash, name FROM registered_operation ORDER BY name, hash"
 
 
 def hash_of(text: str) -> str:
@@ -88,19 +92,28 @@ class Registered:
         self._pool = pool
         self._kept: OrderedDict[str, str] = OrderedDict()
 
-    async def find(self, named: str) -> str | None:
-        """The document of a hash. Raises UNAVAILABLE if it cannot be looked up."""
+    async def find(self, named: str, *, known: bool = False) -> str | None:
+        """The document of a hash; of who is `known` those of client teams too, which may be taken back at any time.
+
+        Raises UNAVAILABLE if it cannot be looked up.
+        """
         text = house_documents().get(named) or self._kept.get(named)
         if text is None:
-            try:
-                text = await self._pool.fetchval(_FIND, named)
-            except NO_ANSWER as fault:
-                raise unavailable() from fault
+            text = await self._looked_up(_FIND, named)
             if text is not None:
                 self._kept[named] = text
                 if len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
+        if text is None and known:
+            text = await self._looked_up(_FIND_OF_CLIENTS, named)
         return text
+
+    async def _looked_up(self, statement: str, named: str) -> str | None:
+        try:
+            found: str | None = await self._pool.fetchval(statement, named)
+        except NO_ANSWER as fault:
+            raise unavailable() from fault
+        return found
 
 
 async def register(connection: Any, text: str, *, name: str, now: datetime) -> str:  # noqa: ANN401 - asyncpg's proxy
@@ -108,8 +121,3 @@ async def register(connection: Any, text: str, *, name: str, now: datetime) -> s
     found = hash_of(text)
     await connection.execute(_ADD, found, name, text, now)
     return found
-
-
-async def registered(connection: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - asyncpg's proxy
-    """Hash and name of every document that the operator registered."""
-    return [(row[0], row[1]) for row in await connection.fetch(_ALL)]

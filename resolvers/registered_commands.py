@@ -9,7 +9,10 @@ from pathlib import Path
 from graphql import GraphQLSchema
 
 from authz.commands import Call, Done, OperatorRefusedError, add_command, listed
-from resolvers import registered
+from authz.reviews import OPERATOR
+from models.vocabulary import Purpose, Role
+from resolvers import client_operations, registered
+from resolvers.client_operations import MOST, MOST_OF_A_TEAM, ClientOperation, Refusal, words_refused
 from resolvers.documents import Documents
 from resolvers.limits import MAX_BODY
 from resolvers.problems import RequestRefusedError
@@ -21,24 +24,77 @@ def accept_operations(parser: argparse.ArgumentParser, *, schema: Callable[[], G
     """Declare `operations`' subcommands; only `register` builds the schema."""
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     act = partial(_register, schema=schema)
-    option = add_command(commands, "register", act, "let anonymous callers run these documents")
+    option = add_command(
+        commands, "register", act, "keep a team's documents; without a team, let anonymous callers run"
+    )
     option("files", type=Path, nargs="+", metavar="FILE")
+    _accept_whose(option, required=False)
+    option = add_command(commands, "unregister", _unregister, "keep a team's document no more")
+    option("hash", metavar="HASH", help="as `operations list` gives it")
+    _accept_whose(option, required=True)
     add_command(commands, "list", _list, "every registered operation and its hash")
+
+
+def _accept_whose(option: Callable[..., object], *, required: bool) -> None:
+    option("--team", required=required, metavar="TEAM", help="whose client asks this")
+    option("--role", type=Role, choices=list(Role), required=required, metavar="ROLE", help="as whom it asks")
+    option("--purpose", type=Purpose, choices=list(Purpose), required=required, metavar="PURPOSE", help="and for what")
 
 
 async def _register(call: Call, *, schema: Callable[[], GraphQLSchema]) -> Done:
     """Register documents, all of them or none. Raises OperatorRefusedError."""
+    given = call.arguments
+    whose = given.team, given.role, given.purpose
+    if any(whose) and not all(whose):
+        raise OperatorRefusedError("--team, --role and --purpose belong together; without them it is for anybody.")
     documents = Documents(schema())
-    texts = [(path.stem, _document(path, documents)) for path in call.arguments.files]
+    texts = [(path.stem, _document(path, documents)) for path in given.files]
     async with call.connection.transaction():
-        hashes = [await registered.register(call.connection, text, name=name, now=call.now) for name, text in texts]
+        if given.team:
+            hashes = [await _keep(call, name, text) for name, text in texts]
+        else:
+            hashes = [await registered.register(call.connection, text, name=name, now=call.now) for name, text in texts]
     done = listed([{"name": name, "hash": found} for (name, _), found in zip(texts, hashes, strict=True)])
     return replace(done, ids={"operations": " ".join(hashes)})
 
 
+async def _keep(call: Call, name: str, text: str) -> str:
+    """Keep one document of a team; its hash. Raises OperatorRefusedError."""
+    given = call.arguments
+    operation = ClientOperation(given.team, name, given.role, given.purpose, text)
+    wrong = words_refused(operation)
+    if wrong:
+        raise OperatorRefusedError(wrong[1])
+    found = await client_operations.register(call.connection, operation, by=OPERATOR, now=call.now)
+    if isinstance(found, Refusal):
+        message = f"A team registers at most {MOST_OF_A_TEAM} operations, all of them {MOST}: take some back first."
+        raise OperatorRefusedError(message)
+    return operation.hash
+
+
+async def _unregister(call: Call) -> Done:
+    given = call.arguments
+    key = given.team, given.hash, given.role.value, given.purpose.value
+    found = await client_operations.unregister(call.connection, key, by=OPERATOR)
+    if isinstance(found, Refusal):
+        raise OperatorRefusedError("No such operation is registered: look it up with `operations list`.")
+    return replace(listed([{"name": found, "hash": given.hash}]), ids={"operations": given.hash})
+
+
 async def _list(call: Call) -> Done:
-    found = [*registered.house_names(), *await registered.registered(call.connection)]
-    return listed([{"name": name, "hash": one} for one, name in found])
+    found = await client_operations.every_operation(call.connection)
+    return listed(
+        [
+            {
+                "name": one.name,
+                "hash": one.hash,
+                "team": one.team or None,
+                "role": one.role.value,
+                "purpose": one.purpose.value,
+            }
+            for one in found
+        ]
+    )
 
 
 def _document(path: Path, documents: Documents) -> str:

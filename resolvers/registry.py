@@ -2,19 +2,25 @@
 
 from collections.abc import Mapping
 
+from resolvers.access_previews import ACCESS_PREVIEW
 from resolvers.access_records import ACCESS_RECORDS
 from resolvers.affected_people import AFFECTED_PEOPLE
 from resolvers.asides import RootAside
 from resolvers.beneficiaries import BENEFICIARY
 from resolvers.claims import CLAIM
+from resolvers.client_operations import REGISTERED_OPERATIONS
 from resolvers.consents import CONSENT
 from resolvers.corrections import CORRECTION
+from resolvers.decision_questions import EXPLAIN_DECISION, RECENT_DECISIONS
 from resolvers.devices import DEVICE
+from resolvers.impacts import RULE_IMPACT
 from resolvers.nouns import Noun
 from resolvers.oversight import ACCESS_REVIEW, PARTNER_REPORT
 from resolvers.permissions import PERMISSION
 from resolvers.policies import POLICY
 from resolvers.products import ORGANIZATION, PRODUCT, PRODUCT_ITEM
+from resolvers.rule_questions import EXPLAIN, REACH, WHO_CAN_REACH
+from resolvers.rulesets import BROKEN_GLASSES, RULE_DRAFT, RULE_DRAFTS, RULESET, RULESETS
 from resolvers.users import USER
 
 _ALL = (
@@ -33,8 +39,21 @@ _ALL = (
 NOUNS: Mapping[str, Noun] = {noun.name: noun for noun in _ALL}
 
 ASIDES: Mapping[str, RootAside] = {
+    "accessPreview": ACCESS_PREVIEW,
     "accessRecords": ACCESS_RECORDS,
     "accessReview": ACCESS_REVIEW,
     "affectedPersons": AFFECTED_PEOPLE,
+    "brokenGlasses": BROKEN_GLASSES,
+    "ruleDraft": RULE_DRAFT,
+    "ruleDrafts": RULE_DRAFTS,
+    "ruleset": RULESET,
+    "rulesets": RULESETS,
+    "registeredOperations": REGISTERED_OPERATIONS,
+    "ruleImpact": RULE_IMPACT,
+    "explain": EXPLAIN,
+    "explainDecision": EXPLAIN_DECISION,
     "partnerReport": PARTNER_REPORT,
+    "reach": REACH,
+    "recentDecisions": RECENT_DECISIONS,
+    "whoCanReach": WHO_CAN_REACH,
 }

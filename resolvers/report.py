@@ -27,6 +27,11 @@ _REMEDIES = {
 _SPENT = "You have been shown as many persons as you may be for this purpose. Ask again from {again} on."
 
 
+def remedy_of(reason: Reason, category: str) -> str:
+    """What to do about a denial for a reason, in words."""
+    return _REMEDIES[reason].format(category=category)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A response body and its status under `application/graphql-response+json`."""
@@ -42,6 +47,8 @@ class Heading:
     purpose: str
     ruleset: int
     decision_id: UUID
+    broken_glass: UUID | None = None
+    """The broken glass that it owes something to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,7 @@ class Report:
             "purpose": heading.purpose,
             "ruleset": heading.ruleset,
             "decisionId": str(heading.decision_id),
+            **({"breakGlass": True} if heading.broken_glass else {}),
             "fields": [
                 {
                     "coordinate": tally.cell.coordinate.name,
@@ -145,7 +153,7 @@ def _weight(tally: Tally, row: int) -> int:
 def _error(denial: Denial, heading: Heading, again: datetime | None) -> dict[str, Any]:
     cell = denial.tally.cell
     coordinate = cell.coordinate
-    remedy = _REMEDIES[denial.reason].format(category=coordinate.category.value)
+    remedy = remedy_of(denial.reason, coordinate.category.value)
     when = {}
     if denial.reason is Reason.LIMIT and SPENT in denial.tally.counts and again:
         when["again"] = in_shanghai(again).isoformat()

@@ -17,6 +17,7 @@ from resolvers.asides import Asked, Notes, Question, project
 from resolvers.ceilings import rows_beyond
 from resolvers.connections import NO_ROWS, ConnectionPage
 from resolvers.disclosure import Beyond, Tally, disclose
+from resolvers.field_access import Planner
 from resolvers.global_ids import row_under
 from resolvers.lookups import Lookup, looked_up
 from resolvers.masks import Masks
@@ -77,6 +78,8 @@ class Run:
     lookups: list[Lookup] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
     """What was told beside the plan."""
+    planner: Planner | None = None
+    """Plans what a field beside the plan asks about, and runs none of it."""
 
     async def rows(self, read: Read, local: Mapping[str, Any], *, weights: list[int] | None = None) -> Rows:
         """Run one statement."""
@@ -96,6 +99,7 @@ class Run:
             arguments=arguments.values(self.variables),
             asked=asked,
             notes=self.notes,
+            planner=self.planner,
         )
 
     async def records(self, text: Statement, local: Mapping[str, Any]) -> Sequence[Any]:

@@ -1,9 +1,10 @@
 """What an operation selects: fragments expanded, conditions applied, equal response keys merged (GraphQL, 6.3.2)."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from graphql import (
+    DirectiveNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -18,6 +19,7 @@ from graphql import (
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    VariableNode,
 )
 from graphql.execution.values import VariableValues, get_directive_values
 
@@ -49,9 +51,11 @@ class Selector:
         *,
         variables: VariableValues,
         abstract: AbstractTypes,
+        unknown: Container[str] = frozenset(),
     ) -> None:
-        """Only the variables of `@skip` and `@include` are looked at here."""
+        """Only the variables of `@skip` and `@include` are looked at here; what waits for an `unknown` one is in."""
         self._abstract = abstract
+        self._unknown = unknown
         self.operation = operation
         self._fragments = fragments
         self._variables = variables
@@ -109,17 +113,30 @@ class Selector:
     def _included(self, node: SelectionNode) -> bool:
         if not node.directives:
             return True
+        known = self._known(node)
         try:
-            skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
-            include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
+            skip = get_directive_values(GraphQLSkipDirective, known, self._variables)
+            include = get_directive_values(GraphQLIncludeDirective, known, self._variables)
         except GraphQLError:
             raise bad_input("if", "The condition of @skip and @include must not be null.") from None
         if skip and skip["if"] is True:
             return False
         return not (include and include["if"] is False)
 
+    def _known(self, node: SelectionNode) -> SelectionNode:
+        """The node without conditions that nobody can tell yet."""
+        left = tuple(one for one in node.directives or () if not any(name in self._unknown for name in _waits_for(one)))
+        return replace(node, directives=left)
+
     def _applies(self, condition: str, type_name: str) -> bool:
         return condition == type_name or type_name in self._abstract.get(condition, ())
+
+
+def _waits_for(directive: DirectiveNode) -> Iterator[str]:
+    """The variable that a condition waits for, if it is one."""
+    for one in directive.arguments or ():
+        if isinstance(one.value, VariableNode):
+            yield one.value.name.value
 
 
 def abstract_types(schema: GraphQLSchema) -> AbstractTypes:

@@ -7,7 +7,7 @@ on the same connection and before the commit, so that a strict denial takes it b
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Self
@@ -29,6 +29,7 @@ from graphql import (
     execute,
 )
 
+from authz.rulesets import wait_everywhere
 from authz.subjects import Subject
 from authz.witnesses import people_sql
 from ledger.append import add
@@ -190,7 +191,7 @@ class Writer:
         """Run one mutation. Raises RequestRefusedError for what is refused as a whole."""
         if told.rule.attempt:
             await write.count_attempt()
-        heading = Heading(told.purpose.value, write.ruleset.number, write.decision)
+        heading = Heading(told.purpose.value, write.ruleset.number, write.decision, write.broken_glass)
         try:
             async with (
                 self.heavy.entered() if told.rule.heavy else nullcontext(),
@@ -224,6 +225,10 @@ class Writer:
             extensions = {"authorization": report.authorization(heading)}
             denied = {"data": None, "errors": report.errors(heading), "extensions": extensions}
             return Answer(denied, Code.FIELD_DENIED.status)
+        if write.published is not None:
+            # It is done, whatever comes of waiting.
+            with suppress(*NO_ANSWER):
+                await wait_everywhere(connection, write.published)
         body: dict[str, Any] = {"data": data}
         errors = report.errors(heading)
         if errors:
@@ -339,4 +344,5 @@ def _row(told: Told, write: Write, heading: Heading, decided: Gathered, done: En
         records=decided.records,
         groups=decided.groups,
         entries=[done, *decided.entries],
+        break_glass=write.broken_glass,
     )

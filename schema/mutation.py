@@ -33,17 +33,20 @@ from schema.accounts import (
 )
 from schema.claim_writes import ClaimWrites
 from schema.fields import write
+from schema.glass_writes import GlassWrites
+from schema.operation_writes import OperationWrites
 from schema.policy_writes import PolicyWrites
 from schema.problems import told
 from schema.profile_writes import ProfileWrites
 from schema.review_writes import ReviewWrites
+from schema.ruleset_writes import RulesetWrites
 
 Info = strawberry.Info[Write, None]
 _OWN = Purpose.ACCOUNT_SERVICE
 
 
 @strawberry.type
-class Mutation(ProfileWrites, PolicyWrites, ClaimWrites, ReviewWrites):
+class Mutation(ProfileWrites, PolicyWrites, ClaimWrites, ReviewWrites, OperationWrites, RulesetWrites, GlassWrites):
     """Everything that can be changed; one root field an operation."""
 
     @write(purpose=_OWN, attempt=True, heavy=True)

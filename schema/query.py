@@ -5,23 +5,33 @@ from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
+from strawberry.scalars import JSON
 
 from authz.reviews import USUAL_UNUSED_DAYS
+from authz.vocabulary import Reason
+from authz.workbench.impact import USUAL_DAYS
+from authz.workbench.readings import Act
 from models.claims import ClaimStatus
 from models.policies import PolicyStatus
+from models.rulesets import DraftState
 from models.vocabulary import Purpose
+from resolvers.rulesets import RULES_PAGE, USUAL_PAGE
 from schema.access import AccessRecord, AffectedPersons, IncidentInput
 from schema.beneficiaries import Beneficiary
 from schema.claims import Claim, ClaimOrder
 from schema.connections import Connection
 from schema.consents import Consent, ConsentStatus
 from schema.fields import edge
+from schema.impacts import RuleImpact
 from schema.nodes import Node
 from schema.notices import IN_FORCE, Notice
 from schema.oversight import PartnerReport, ReviewedGrant
 from schema.permissions import CATALOGUE, PermissionOffer
 from schema.policies import Policy, PolicyOrder
+from schema.previews import FieldAccess, RegisteredOperation
 from schema.products import Product
+from schema.rule_questions import DecisionExplanation, Explanation, PairInput, Reachable, RecentDecision
+from schema.rulesets import BrokenGlass, RuleDraft, Ruleset, RulesetContent
 from schema.users import User
 from schema.viewer import Viewer
 
@@ -161,6 +171,106 @@ class Query:
     @edge
     def access_review(self, unused_days: int = USUAL_UNUSED_DAYS) -> list[ReviewedGrant] | None:
         """What roles and partners are granted and whether they use it; for auditors and the security team (C56)."""
+
+    @edge
+    def rulesets(self, first: int = USUAL_PAGE, before: int | None = UNSET) -> list[Ruleset] | None:
+        """Published rulesets, the latest first; for those who look after the rules, here and below (C46, C56)."""
+
+    @edge
+    def ruleset(self, number: int | None = UNSET, first: int = RULES_PAGE, offset: int = 0) -> RulesetContent | None:
+        """One ruleset with its rows, at most a thousand at once; by default the one in force."""
+
+    @edge
+    def rule_drafts(self, states: list[DraftState] | None = UNSET, first: int = USUAL_PAGE) -> list[RuleDraft] | None:
+        """Drafts, the last changed first; by default in all states."""
+
+    @edge
+    def rule_draft(self, id: strawberry.ID) -> RuleDraft | None:  # noqa: A002 - as the contract's names
+        """One draft: its changes, findings, cases, reviews, and what is missing before it may be published."""
+
+    @edge
+    def broken_glasses(self, first: int = USUAL_PAGE) -> list[BrokenGlass] | None:
+        """For whom the glass was broken, the latest first (C55)."""
+
+    @edge
+    def access_preview(
+        self,
+        document: str,
+        purpose: Purpose,
+        operation_name: str | None = UNSET,
+        variables: JSON | None = UNSET,
+        as_role: str | None = UNSET,
+    ) -> list[FieldAccess]:
+        """What an operation would be shown, without reading data; a developer may ask as any role.
+
+        Variables that are not given may be anything. What only data can say (a ceiling, a budget) is left out.
+        """
+
+    @edge
+    def rule_impact(
+        self, draft: strawberry.ID, days: int = USUAL_DAYS, language: str | None = UNSET
+    ) -> RuleImpact | None:
+        """What a draft would change of the last days' operations; for security team, auditor and privacy officer.
+
+        `language` of the sentences: `en` or `zh`. Only sealed rows are looked at, and no more than a limit (C46, C55).
+        """
+
+    @edge
+    def registered_operations(
+        self, first: int | None = UNSET, after: str | None = UNSET, team: str | None = UNSET
+    ) -> Connection[RegisteredOperation] | None:
+        """What has been registered, in the order of teams and names; for developers, auditors and the security team."""
+
+    @edge
+    def explain(  # noqa: PLR0913 - what a decision depends on
+        self,
+        role: str,
+        purpose: Purpose,
+        coordinate: str,
+        pairs: list[PairInput] | None = UNSET,
+        ruleset: int | None = UNSET,
+        act: Act | None = UNSET,
+    ) -> Explanation | None:
+        """Why a role would be answered so where these pairs hold, by default none; under the rules in force.
+
+        For the security team, auditors and developers. `act`: by default a mutation is written and a field shown.
+        """
+
+    @edge
+    def explain_decision(self, decision: str) -> DecisionExplanation | None:
+        """Why a decision; for the security team, auditors, and whoever made it.
+
+        Null for anybody else, for an id that there is not, and for the second or two until its row is sealed.
+        """
+
+    @edge
+    def reach(self, role: str, purpose: Purpose, ruleset: int | None = UNSET) -> list[Reachable] | None:
+        """What a role can reach for a purpose; for the security team, auditors and developers."""
+
+    @edge
+    def who_can_reach(self, coordinate: str, ruleset: int | None = UNSET) -> list[Reachable] | None:
+        """Who can reach a field or mutation; for the security team, auditors and developers."""
+
+    @edge
+    def recent_decisions(  # noqa: PLR0913 - filters
+        self,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        role: str | None = UNSET,
+        organization: str | None = UNSET,
+        purpose: Purpose | None = UNSET,
+        coordinate: str | None = UNSET,
+        effect: str | None = UNSET,
+        reason: Reason | None = UNSET,
+        ruleset: int | None = UNSET,
+        since: Annotated[datetime | None, strawberry.argument(name="from")] = UNSET,
+        until: Annotated[datetime | None, strawberry.argument(name="to")] = UNSET,
+        break_glass: bool | None = UNSET,  # noqa: FBT001 - GraphQL passes arguments by name
+    ) -> Connection[RecentDecision] | None:
+        """Operations and what was decided in them, newest first; for the security team and auditors.
+
+        `organization` is a code. A page may hold fewer than asked for: go on while `hasNextPage`.
+        """
 
     @edge
     def current_notice(self) -> Notice:

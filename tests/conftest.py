@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from authz.callers import Wanted, find_caller
 from authz.commands import Call
@@ -43,6 +44,11 @@ GENEROUS = {
     "NEEDFUL_LEDGER_MILLISECONDS": "5000",
 }
 """The suite asks all its questions from one address, of more processes at once than the machine has processors."""
+
+
+# How fast a machine is that does other things too is nothing that a test is about.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:

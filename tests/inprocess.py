@@ -15,6 +15,8 @@ from models.database import connect, connect_once
 from models.vocabulary import Category, Purpose, Role, to_bits
 from resolvers.operations import Request, Service
 from resolvers.problems import RequestRefusedError
+from schema.build import build_schema
+from tests.rules import default_rulesets
 
 
 @dataclass
@@ -57,7 +59,8 @@ async def _body(service, asked, subject, purpose):
 def service_over(server, pool, settings=None) -> Service:
     """A service of a server's installation over a pool, the ledger's connection its own."""
     own = partial(connect_once, server.database.application)
-    return build_service(server.installation, pool, settings or Settings(), connect=own)
+    rulesets = default_rulesets(build_schema())
+    return build_service(server.installation, pool, settings or Settings(), connect=own, rulesets=rulesets)
 
 
 @contextmanager

@@ -203,7 +203,7 @@ class Small:
         }
         small = replace(snapshot, ruleset=replace(snapshot.ruleset, budgets=budgets))
         reader = replace(asked.service.reader, disclosures=Disclosures(), clock=lambda: self.now)
-        self.service = replace(asked.service, snapshot=lambda: small, reader=reader)
+        self.service = replace(asked.service, rulesets=SimpleNamespace(snapshot=lambda: small), reader=reader)
 
     def body(self, subject, document, variables=None, purpose=None):
         return self.asked.body(subject, document, variables, purpose, service=self.service)

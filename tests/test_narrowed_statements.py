@@ -10,7 +10,6 @@ from uuid import UUID
 from graphql.execution.values import get_variable_values
 from tortoise.models import Model
 
-from app import default_snapshot
 from authz.narrowing import NARROWED_TABLES, Narrowing, Only
 from models.database import MODULES
 from models.global_ids import NodeType, to_global
@@ -20,6 +19,7 @@ from resolvers.compiler import Compiler
 from resolvers.documents import Documents
 from resolvers.selection import Selector, abstract_types
 from schema.build import build_schema
+from tests.rules import default_snapshot
 
 EVERYTHING = """query($text: String!, $id: ID!) {
   viewer { user { id name } }

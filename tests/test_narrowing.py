@@ -1,6 +1,7 @@
 """A token narrowed to policies or products, over real data: nothing else exists for it, nor witnesses for it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -198,7 +199,9 @@ def test_what_another_policy_denies_stays_denied_for_a_token_that_does_not_see_i
     catalogue = build_catalogue(schema)
     rules = [*read_rules(RULES), parse_rule(words, place="it")]
     strict = compile_ruleset(make_ruleset(2, rules, catalogue=catalogue, budgets=read_budgets(RULES)), catalogue)
-    service = replace(asked.service, snapshot=lambda: strict, plans=type(asked.service.plans)())
+    service = replace(
+        asked.service, rulesets=SimpleNamespace(snapshot=lambda: strict), plans=type(asked.service.plans)()
+    )
     document = "query($id: ID!) { user(id: $id) { name phone } }"
     checked = 0
     for live in policies(server):

@@ -9,9 +9,8 @@ from random import Random
 
 import pytest
 
-from app import default_snapshot
 from authz.caveats import MaskOnly, OnlyPolicies, OnlyProducts, RowCeiling, Until, Use
-from authz.compile import Slice
+from authz.compile import Slice, slice_of
 from authz.narrowing import (
     Narrowing,
     Only,
@@ -31,6 +30,7 @@ from models.vocabulary import Category, Purpose, Role, to_bits
 from resolvers.endpoint import _purpose
 from resolvers.problems import RequestRefusedError
 from schema.build import build_catalogue, build_schema
+from tests.rules import default_snapshot
 
 PAIRS = 10_000
 STEPPED = (Category.GOVERNMENT_ID, Category.BANK_ACCOUNT)
@@ -206,7 +206,7 @@ def _ruleset(random: Random, number: int):
 def compiled(number: int | None, role: Role, purpose: Purpose) -> Slice:
     if number is None:
         return default().slice(role, purpose)
-    return Slice(role, purpose, ruleset=rulesets()[number], catalogue=catalogue())
+    return slice_of(rulesets()[number], role, purpose, catalogue=catalogue())
 
 
 def a_pair(random: Random) -> Pair:
@@ -287,7 +287,7 @@ def a_slice(*sentences, role=Role.CUSTOMER, purpose=Purpose.RIGHTS_REQUEST):
         words = [effect, role.value, purpose.value, relation, basis, action, obj, "C24"]
         rows.append(parse_rule(words, place="the test"))
     ruleset = make_ruleset(1, rows, catalogue=catalogue())
-    return Slice(role, purpose, ruleset=ruleset, catalogue=catalogue())
+    return slice_of(ruleset, role, purpose, catalogue=catalogue())
 
 
 def test_the_default_rules_never_ask_for_the_situation_of_all_records():

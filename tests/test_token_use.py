@@ -261,5 +261,5 @@ def test_a_plan_of_one_kind_of_token_never_answers_another(server, asked):
     assert len({str(found) for found in alone.values()}) == len(kinds) - 1
     # Not narrowed, three of rows or masks, of products alone, both, and out of time: numbers and ceilings make none.
     assert len(shared.plans) == 6
-    counted = Counter(place[3][3].only for place in shared.plans)
+    counted = Counter(place[3][1].only for place in shared.plans)
     assert counted == {"all": 3, "policies": 2, "products": 1}

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from authz.compile import Snapshot
 from authz.rules import Ruleset
 from authz.seen import seen_in
 from ledger.alarm_hook import Hook, check_hook
@@ -112,10 +113,10 @@ class Operating:
         """Record that this process begins to answer."""
         self.watch.recorder.record_later(self._row(Kind.START, ruleset))
 
-    async def end(self, ruleset: Ruleset) -> None:
+    async def end(self, snapshot: Callable[[], Snapshot]) -> None:
         """Record what was counted and that this process ends; tell the hook what waits."""
         self.refusals.flush()
-        self.watch.recorder.record_later(self._row(Kind.STOP, ruleset))
+        self.watch.recorder.record_later(self._row(Kind.STOP, snapshot().ruleset))
         if self._hook is not None:
             await asyncio.to_thread(self._hook.close)
 

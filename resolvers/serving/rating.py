@@ -15,6 +15,7 @@ _PATHS = (
     (KEYS_PATH, Limited.ANONYMOUS),
     ("/.well-known/", Limited.ANONYMOUS),
     ("/ledger/", Limited.ANONYMOUS),
+    ("/console", Limited.ANONYMOUS),
     ("/oauth/", Limited.TOKEN),
     ("/oidc/", Limited.TOKEN),
 )

@@ -34,6 +34,7 @@ _OWNERS = {"Permission": "person_id"}
 """By noun whose owner decides, the column that says who that is."""
 
 _REMEDIES = {
+    Reason.UNAVAILABLE: "Which rules are in force is not known at the moment. Try again later.",
     Reason.TOKEN_SCOPE: "This token may not write this. Use one that is not narrowed, and lists the category.",
     Reason.STEP_UP: "Confirm with a second factor (`stepUp`) and send it again.",
     Reason.RULE_DENIES: "A rule denies this. Ask the security team if that is meant.",
@@ -45,6 +46,8 @@ _REMEDIES = {
     ),
     Reason.BASIS: "This can only be done while its basis is open: a running application, contract or claim.",
 }
+_WHATEVER_ROW = frozenset({Reason.UNAVAILABLE, Reason.TOKEN_SCOPE, Reason.ROLE, Reason.PURPOSE})
+"""What refuses a write before any row is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def _hopeless(write: Write) -> Problem | None:
     """WRITE_DENIED where the caller may not run this write on any row."""
     compiled = write.snapshot.writing(write.subject.role, write.purpose)
     refused = _refused(write, compiled, f"Mutation.{write.name}", NOTHING)
-    return refused if refused and refused.reason in (Reason.TOKEN_SCOPE, Reason.ROLE, Reason.PURPOSE) else None
+    return refused if refused and refused.reason in _WHATEVER_ROW else None
 
 
 def as_holder(found: Target) -> Target:

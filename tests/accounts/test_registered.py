@@ -172,3 +172,177 @@ def test_a_mutation_is_registered_and_runs_by_post_only(desk):
 def test_the_purpose_of_anonymous_callers_is_showing_products_whatever_they_name(desk):
     response = desk.registered("CurrentNotice", X_Purpose="marketing")
     assert response.json()["extensions"]["authorization"]["purpose"] == "product_display"
+
+
+# Of client teams.
+
+REGISTER = """mutation($input: RegisterOperationInput!) { registerOperation(input: $input) { __typename
+  ... on OperationRegistered { hash name team role purpose registeredAt } ... on Problem { code field message } } }"""
+UNREGISTER = """mutation($input: UnregisterOperationInput!) { unregisterOperation(input: $input) { __typename
+  ... on OperationUnregistered { hash name } ... on Problem { code field } } }"""
+LISTED = """query($team: String, $after: String) { registeredOperations(team: $team, first: 4, after: $after) {
+  edges { node { hash name team role purpose document } } pageInfo { hasNextPage endCursor } } }"""
+CARD = "query CardPage { viewer { role } }"
+OF_TEAM = {"team": "claims desk", "name": "CardPage", "document": CARD, "role": "claims_handler"}
+OF_TEAM |= {"purpose": "CLAIM_HANDLING"}
+WHOSE = ("team", "role", "purpose")
+
+
+@pytest.fixture(scope="module")
+def developer(desk):
+    return token_of(desk, "developer")
+
+
+def token_of(desk, role, purpose="administration"):
+    made = run_cli("token", "--role", role, "--purpose", purpose, "--json", data_dir=desk.data_dir)
+    return json.loads(made.stdout)["token"]
+
+
+def written(desk, token, document, given, **more):
+    answer = desk.post({"query": document, "variables": {"input": given}}, token=token, **more).json()
+    return next(iter(answer["data"].values()))
+
+
+def test_a_developer_registers_once_however_often_and_takes_back(desk, developer):
+    first = written(desk, developer, REGISTER, OF_TEAM)
+    assert (first["__typename"], first["hash"]) == ("OperationRegistered", hashlib.sha256(CARD.encode()).hexdigest())
+    again = written(desk, developer, REGISTER, {**OF_TEAM, "name": "Card"})
+    assert again == {**first, "name": "Card"}
+    rows = "SELECT name FROM client_operation WHERE hash = $1"
+    assert [row["name"] for row in desk.rows(rows, first["hash"])] == ["Card"]
+    whose = {name: OF_TEAM[name] for name in WHOSE} | {"hash": first["hash"]}
+    assert written(desk, developer, UNREGISTER, whose) == {
+        "__typename": "OperationUnregistered", "hash": first["hash"], "name": "Card"
+    }  # fmt: skip
+    assert written(desk, developer, UNREGISTER, whose)["code"] == "OPERATION_UNKNOWN"
+    told = [
+        row["body"]["detail"]["operation"]
+        for row in map(readable, desk.rows("SELECT body FROM ledger WHERE body::jsonb ->> 'kind' = 'RULES'"))
+        if row["body"]["detail"].get("hash") == first["hash"]
+    ]
+    assert sorted(told) == ["REGISTERED", "REGISTERED", "UNREGISTERED"]
+
+
+def test_only_who_registered_an_operation_or_the_operator_renames_it_or_takes_it_back(desk, developer):
+    document = "query OfOthers { viewer { role } }"
+    made = written(desk, developer, REGISTER, {**OF_TEAM, "document": document})
+    whose = {name: OF_TEAM[name] for name in WHOSE} | {"hash": made["hash"]}
+    desk.execute("UPDATE client_operation SET registered_by = 'somebody' WHERE hash = $1", made["hash"])
+    renamed = {**OF_TEAM, "document": document, "name": "Old"}
+    for mutation, given, field in ((REGISTER, renamed, "name"), (UNREGISTER, whose, "hash")):
+        refused = written(desk, developer, mutation, given)
+        assert (refused["code"], refused["field"]) == ("NOT_YOURS", field)
+    again = written(desk, developer, REGISTER, {**OF_TEAM, "document": document})
+    assert (again["__typename"], again["registeredAt"]) == ("OperationRegistered", made["registeredAt"])
+    rows = "SELECT name, registered_by FROM client_operation WHERE hash = $1"
+    assert [tuple(row.values()) for row in desk.rows(rows, made["hash"])] == [("CardPage", "somebody")]
+    words = ("--team", "claims desk", "--role", "claims_handler", "--purpose", "claim_handling")
+    path = desk.data_dir.parent / "named-by-the-operator.graphql"
+    path.write_text(document)
+    desk.operate("operations", "register", str(path), *words)
+    assert [tuple(row.values()) for row in desk.rows(rows, made["hash"])] == [("named-by-the-operator", "somebody")]
+    assert desk.operate("operations", "unregister", made["hash"], *words)[0]["name"] == "named-by-the-operator"
+    assert desk.rows(rows, made["hash"]) == []
+
+
+def readable(row):
+    return {"body": json.loads(row["body"])}
+
+
+def test_whoever_has_a_token_names_a_teams_document_by_hash_and_nobody_without_one_does(desk, developer):
+    document = "query OfTeam { viewer { role } }"
+    made = written(desk, developer, REGISTER, {**OF_TEAM, "document": document})
+    customer = desk.customer()
+    for body in forms(made["hash"]):
+        answer = desk.post(body, token=customer.access, X_Purpose="account_service").json()
+        assert answer["data"]["viewer"] == {"role": "customer"}
+        assert code(desk.post(body)) == "OPERATION_NOT_REGISTERED"
+    assert code(desk.post({"query": document})) == "UNAUTHENTICATED"
+    whose = {name: OF_TEAM[name] for name in WHOSE} | {"hash": made["hash"]}
+    written(desk, developer, UNREGISTER, whose)
+    for url in (desk.url, *desk.others):
+        response = desk.post({"documentId": f"sha256:{made['hash']}"}, token=customer.access, url=url)
+        assert code(response) == "OPERATION_NOT_REGISTERED"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"document": "{"}, {"document": "{ nothing }"}, {"document": "{ viewer { role } }" + " " * 20_000},
+        {"team": ""}, {"team": "x" * 61}, {"team": "=cmd()"}, {"name": "x\n"}, {"name": "x" * 121},
+        {"role": "nobody"}, {"role": "anonymous"},
+    ],
+)  # fmt: skip
+def test_what_the_server_would_not_run_is_not_registered(desk, developer, wrong):
+    before = desk.rows("SELECT count(*) AS number FROM client_operation")
+    refused = written(desk, developer, REGISTER, {**OF_TEAM, **wrong})
+    assert (refused["code"], refused["field"]) == ("OPERATION_INVALID", next(iter(wrong)))
+    assert desk.rows("SELECT count(*) AS number FROM client_operation") == before
+
+
+def test_nobody_but_a_developer_registers_and_a_team_not_without_end(desk, developer):
+    for role in ("security_admin", "auditor"):
+        refused = written(desk, token_of(desk, role), REGISTER, OF_TEAM)
+        assert (refused["__typename"], refused["code"]) == ("AccessProblem", "WRITE_DENIED")
+    desk.execute(
+        "INSERT INTO client_operation SELECT md5(n::text) || md5(n::text), 'full', 'analyst', 'analytics', 'x',"
+        " '{ a }', 'operator', now() FROM generate_series(1, 500) n"
+    )
+    assert written(desk, developer, REGISTER, {**OF_TEAM, "team": "full"})["code"] == "OPERATION_CEILING"
+    path = desk.data_dir.parent / "one-more.graphql"
+    path.write_text("query OneMore { viewer { role } }")
+    whose = ("--role", "analyst", "--purpose", "analytics")
+    with pytest.raises(OperatorRefusedError, match="at most 500 operations"):
+        desk.operate("operations", "register", str(path), "--team", "full", *whose)
+    desk.execute(
+        "INSERT INTO client_operation SELECT hash, 'team ' || n, role, purpose, name, document, registered_by,"
+        " registered_at FROM client_operation, generate_series(1, 3) n WHERE team = 'full'"
+    )
+    with pytest.raises(OperatorRefusedError, match="all of them 2000"):
+        desk.operate("operations", "register", str(path), "--team", "another", *whose)
+    desk.execute("DELETE FROM client_operation WHERE role = 'analyst'")
+
+
+def test_what_is_registered_is_listed_page_by_page_for_developers_and_watchers(desk, developer):
+    for place in range(5):
+        page = {"team": "pages", "name": f"Page{place}", "document": f"query Page{place} {{ viewer {{ role }} }}"}
+        written(desk, developer, REGISTER, {**OF_TEAM, **page})
+    asked = {"query": LISTED, "variables": {"team": "pages"}}
+    page = desk.post(asked, token=developer).json()["data"]["registeredOperations"]
+    asked["variables"]["after"] = page["pageInfo"]["endCursor"]
+    rest = desk.post(asked, token=token_of(desk, "auditor")).json()
+    nodes = [edge["node"] for edge in page["edges"]]
+    assert [one["name"] for one in nodes] == [f"Page{place}" for place in range(4)]
+    assert {one["team"] for one in nodes} == {"pages"}
+    assert rest["errors"][0]["extensions"]["code"] == "BAD_CURSOR"
+    last = desk.post(asked, token=developer).json()["data"]["registeredOperations"]
+    assert [edge["node"]["name"] for edge in last["edges"]] == ["Page4"]
+    assert not last["pageInfo"]["hasNextPage"]
+    anybody = desk.post({"query": LISTED}, token=developer).json()["data"]["registeredOperations"]["edges"]
+    assert {one["node"]["team"] for one in anybody} == {None}
+    assert {one["node"]["role"] for one in anybody} == {"anonymous"}
+    assert all(one["node"]["document"] for one in anybody)
+    customer = desk.ask(LISTED, desk.customer().access).json()
+    assert customer["data"]["registeredOperations"] is None
+
+
+def test_the_operator_registers_for_a_team_too(desk):
+    path = desk.data_dir.parent / "desk-page.graphql"
+    path.write_text("query DeskPage { viewer { role } }")
+    whose = ("--team", "claims desk", "--role", "claims_handler", "--purpose", "claim_handling")
+    (made,) = desk.operate("operations", "register", str(path), *whose)
+    assert code(desk.post({"documentId": f"sha256:{made['hash']}"})) == "OPERATION_NOT_REGISTERED"
+    (listed,) = [one for one in desk.operate("operations", "list") if one["hash"] == made["hash"]]
+    assert listed == {
+        "name": "desk-page",
+        "hash": made["hash"],
+        "team": "claims desk",
+        "role": "claims_handler",
+        "purpose": "claim_handling",
+    }
+    for words in (whose[:2], whose[:4], whose[2:]):
+        with pytest.raises(OperatorRefusedError):
+            desk.operate("operations", "register", str(path), *words)
+    desk.operate("operations", "unregister", made["hash"], *whose)
+    with pytest.raises(OperatorRefusedError):
+        desk.operate("operations", "unregister", made["hash"], *whose)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from app import default_snapshot
 from authz.default_rules import DATA, RULES, budgets, read_necessity
 from authz.rules import BUDGET_COLUMNS, Budget, RulesetError, make_ruleset, parse_budget, read_budgets
 from models.vocabulary import Purpose, Role
 from schema.build import build_schema
+from tests.rules import default_snapshot
 
 SNAPSHOT = default_snapshot(build_schema())
 GOOD = ["insurer", "claim_handling", "5000", "50000", "C41"]

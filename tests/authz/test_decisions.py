@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz.catalogue import Catalogue, Coordinate
-from authz.compile import DecisionFaultError, Slice, compile_ruleset
+from authz.compile import DecisionFaultError, compile_ruleset, slice_of
 from authz.enforce import Enforcer
 from authz.rules import COLUMNS, Rule, RulesetError, make_ruleset, parse_rule, read_rules
 from authz.situations import NOTHING, holds, pair_bit, pairs
@@ -32,45 +32,45 @@ def rule(words):
     )
 
 
-def slice_of(*sentences):
+def claims_slice(*sentences):
     ruleset = make_ruleset(1, [rule(words) for words in sentences], catalogue=CATALOGUE)
-    return Slice(Role.CLAIMS_HANDLER, Purpose.CLAIM_HANDLING, ruleset=ruleset, catalogue=CATALOGUE)
+    return slice_of(ruleset, Role.CLAIMS_HANDLER, Purpose.CLAIM_HANDLING, catalogue=CATALOGUE)
 
 
 def test_a_rule_allows_its_case_not_the_near_miss_and_not_another_purpose():
-    compiled = slice_of("allow assigned contract_open reveal health")
+    compiled = claims_slice("allow assigned contract_open reveal health")
     assert compiled.decide("Claim.diagnosis", OPEN) is Effect.REVEAL
     assert compiled.decide("Claim.diagnosis", TIED) is Effect.DENY
     assert compiled.decide("User.name", OPEN) is Effect.DENY
     ruleset = make_ruleset(1, [rule("allow assigned contract_open reveal health")], catalogue=CATALOGUE)
-    other = Slice(Role.CLAIMS_HANDLER, Purpose.RESEARCH, ruleset=ruleset, catalogue=CATALOGUE)
+    other = slice_of(ruleset, Role.CLAIMS_HANDLER, Purpose.RESEARCH, catalogue=CATALOGUE)
     assert other.decide("Claim.diagnosis", OPEN) is Effect.DENY
 
 
 def test_halves_of_two_pairs_never_make_one():
-    compiled = slice_of("allow assigned contract_open reveal health")
+    compiled = claims_slice("allow assigned contract_open reveal health")
     halves = TIED | pair_bit(Relation.NONE, Basis.CONTRACT_OPEN)
     assert compiled.decide("Claim.diagnosis", halves) is Effect.DENY
 
 
 def test_a_deny_wins_over_every_allow_whichever_pair_it_fits():
-    compiled = slice_of("allow any any reveal health", "deny assigned any reveal health")
+    compiled = claims_slice("allow any any reveal health", "deny assigned any reveal health")
     assert compiled.decide("Claim.diagnosis", NOTHING) is Effect.REVEAL
     assert compiled.decide("Claim.diagnosis", OPEN | NOTHING) is Effect.DENY
 
 
 def test_who_may_reveal_may_mask_and_denying_the_mask_denies_both():
-    assert slice_of("allow any any reveal name", "deny any any reveal name").decide("User.name", 1) is Effect.MASK
-    assert slice_of("allow any any reveal name", "deny any any mask name").decide("User.name", 1) is Effect.DENY
-    assert slice_of("allow any any mask name").decide("User.name", 1) is Effect.MASK
+    assert claims_slice("allow any any reveal name", "deny any any reveal name").decide("User.name", 1) is Effect.MASK
+    assert claims_slice("allow any any reveal name", "deny any any mask name").decide("User.name", 1) is Effect.DENY
+    assert claims_slice("allow any any mask name").decide("User.name", 1) is Effect.MASK
 
 
 def test_what_has_no_masked_form_is_denied_instead():
-    assert slice_of("allow any any mask health").decide("Claim.diagnosis", 1) is Effect.DENY
+    assert claims_slice("allow any any mask health").decide("Claim.diagnosis", 1) is Effect.DENY
 
 
 def test_a_rule_may_name_one_coordinate():
-    compiled = slice_of("allow any any reveal User.name")
+    compiled = claims_slice("allow any any reveal User.name")
     assert compiled.decide("User.name", 1) is Effect.REVEAL
     assert compiled.decide("User.idNumber", 1) is Effect.DENY
 
@@ -88,15 +88,15 @@ def test_an_unknown_coordinate_role_purpose_or_action_is_refused():
 
 def test_a_slice_without_rules_denies_everything():
     ruleset = make_ruleset(1, [rule("allow any any reveal name")], catalogue=CATALOGUE)
-    empty = Slice(Role.DEVELOPER, Purpose.ADMINISTRATION, ruleset=ruleset, catalogue=CATALOGUE)
+    empty = slice_of(ruleset, Role.DEVELOPER, Purpose.ADMINISTRATION, catalogue=CATALOGUE)
     assert {empty.decide(name, 1) for name in CATALOGUE} == {Effect.DENY}
 
 
 def test_a_fault_of_the_enforcer_is_told_and_never_remembered(monkeypatch):
-    compiled = slice_of("allow any any reveal name")
+    compiled = claims_slice("allow any any reveal name")
     table = compiled.table("User.name")
     with monkeypatch.context() as broken:
-        broken.setattr(compiled._enforcer, "allows", lambda *_, **__: 1 / 0)
+        broken.setattr(compiled, "_allows", lambda *_, **__: 1 / 0)
         with pytest.raises(DecisionFaultError):
             table[1]
     assert table[1] is Effect.REVEAL
@@ -155,17 +155,17 @@ def test_birth_date_beside_a_masked_id_refuses_the_ruleset_but_for_oneself():
 
 
 def test_the_reason_is_the_first_that_applies():
-    compiled = slice_of("allow assigned contract_open reveal health", "deny underwriter any reveal health")
+    compiled = claims_slice("allow assigned contract_open reveal health", "deny underwriter any reveal health")
     assert compiled.reason("Claim.diagnosis", pair_bit(Relation.UNDERWRITER, Basis.NONE)) is Reason.RULE_DENIES
     assert compiled.reason("User.name", OPEN) is Reason.ROLE
     assert compiled.reason("Claim.diagnosis", NOTHING) is Reason.RELATION
     ruleset = make_ruleset(1, [rule("allow any any reveal health")], catalogue=CATALOGUE)
-    other = Slice(Role.CLAIMS_HANDLER, Purpose.RESEARCH, ruleset=ruleset, catalogue=CATALOGUE)
+    other = slice_of(ruleset, Role.CLAIMS_HANDLER, Purpose.RESEARCH, catalogue=CATALOGUE)
     assert other.reason("Claim.diagnosis", OPEN) is Reason.PURPOSE
 
 
 def test_a_missing_basis_is_told_to_oneself_only():
-    compiled = slice_of("allow assigned contract_open reveal health", "allow self request reveal health")
+    compiled = claims_slice("allow assigned contract_open reveal health", "allow self request reveal health")
     assert compiled.reason("Claim.diagnosis", TIED) is Reason.RELATION
     assert compiled.reason("Claim.diagnosis", pair_bit(Relation.SELF, Basis.NONE)) is Reason.BASIS
 

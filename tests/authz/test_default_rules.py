@@ -2,14 +2,14 @@
 
 import pytest
 
-from app import default_snapshot
-from authz.compile import Slice
+from authz.compile import slice_of
 from authz.default_rules import RULES, generated, read_necessity
 from authz.rules import make_ruleset, read_rules
 from authz.situations import NOTHING, pair_bit
 from authz.vocabulary import ANY, Action, Basis, Effect, Relation
 from models.vocabulary import Category, Purpose, Role
 from schema.build import build_schema
+from tests.rules import default_snapshot
 
 SNAPSHOT = default_snapshot(build_schema())
 RULE_LIST = [rule for rule in SNAPSHOT.ruleset.rules if rule.action != Action.WRITE]
@@ -68,7 +68,7 @@ def test_every_role_and_purpose_gets_what_the_matrix_says_and_nothing_else(role,
 def test_without_any_single_rule_some_cell_is_answered_otherwise(rule):
     others = [other for other in RULE_LIST if other != rule]
     ruleset = make_ruleset(2, others, catalogue=SNAPSHOT.catalogue)
-    compiled = Slice(rule.role, rule.purpose, ruleset=ruleset, catalogue=SNAPSHOT.catalogue)
+    compiled = slice_of(ruleset, rule.role, rule.purpose, catalogue=SNAPSHOT.catalogue)
     assert mismatches(compiled, {Category(rule.object)})
 
 

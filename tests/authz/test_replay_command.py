@@ -9,13 +9,13 @@ import orjson
 import pytest
 
 import cli
-from app import default_snapshot
 from authz import replay_commands
 from authz.commands import Call, Done, OperatorRefusedError
 from authz.tokens import utc_now
 from models.database import connect_once
 from schema.build import build_schema
 from tests.conftest import run_cli
+from tests.rules import default_snapshot
 
 SNAPSHOT = default_snapshot(build_schema())
 CLAIMS = "{ claims(first: 9) { edges { node { diagnosis bankCard policy { premium insured { name idNumber } } } } } }"
@@ -34,6 +34,9 @@ def asked(server, handler):
 def replay(server, change=None, *, since=None, until=None):
     """What the command finds once `change` has made of a row's body another text; all of it is undone."""
 
+    async def in_force(_):
+        return SNAPSHOT
+
     async def run():
         owner = await connect_once(server.database.owner)
         undone = owner.transaction()
@@ -43,7 +46,7 @@ def replay(server, change=None, *, since=None, until=None):
             if change is not None:
                 text = change(orjson.loads(row["body"]))
                 await owner.execute(PUT, row["writer"], row["sequence"], row["at"], text)
-            given = SimpleNamespace(snapshot=lambda: SNAPSHOT, since=since, until=until)
+            given = SimpleNamespace(snapshot=in_force, since=since, until=until)
             done = await replay_commands._replay(Call(owner, given, None, utc_now(), demo=True))
             return row, done
         finally:

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from app import default_snapshot
 from authz.vocabulary import DataSubject
 from ledger.rows import decided
 from models.global_ids import from_global
@@ -12,6 +11,7 @@ from models.vocabulary import Category
 from schema.build import build_catalogue, build_schema
 from tests.plain import OPEN_CLAIM, OPEN_POLICY, by_id
 from tests.recorded import ROW, as_owner, said, unwritable
+from tests.rules import default_snapshot
 
 USER = "__typename id name idNumber gender birthDate phone email address bankCard occupation healthDeclaration region"
 BENEFICIARIES = "beneficiaries { __typename id name idNumber phone }"

@@ -3,7 +3,6 @@
 import json
 from random import Random
 
-from app import default_snapshot
 from authz.caveats import MaskOnly, OnlyPolicies, RowCeiling
 from authz.replay import Replayer
 from schema.build import build_schema
@@ -12,6 +11,7 @@ from tests.plain import lines
 from tests.recorded import ALL, as_owner, said
 from tests.reference.compare import Comparison
 from tests.reference.world import load
+from tests.rules import default_snapshot
 
 OPERATIONS = 150
 NARROWED = (

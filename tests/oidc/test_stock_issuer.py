@@ -118,6 +118,25 @@ def test_return_to_gets_a_code_in_the_fragment_that_is_good_once_and_in_that_bro
         assert (again.status_code, again.json()["errors"][0]["extensions"]["reason"]) == (400, "CODE_REFUSED")
 
 
+def test_the_console_takes_the_code_that_comes_back_once_and_from_that_browser(staffed):
+    def code_form(browser, code):
+        csrf = re.search('name="csrf" value="([^"]+)"', browser.get(f"{staffed.url}/console/login").text)[1]
+        sent = {"Origin": staffed.url, "Sec-Fetch-Site": "same-origin"}
+        return browser.post(f"{staffed.url}/console/login/code", data={"csrf": csrf, "code": code}, headers=sent)
+
+    with httpx.Client(timeout=20, verify=TLS) as browser, httpx.Client(timeout=20, verify=TLS) as other:
+        page = browser.get(f"{staffed.url}/console/login").text
+        assert 'href="/oidc/login?return_to=/console/login"' in page
+        response = staffed.log_in("zhou.console", return_to="/console/login", browser=browser)
+        code = parse_qs(urlsplit(response.headers["location"]).fragment)["code"][0]
+        assert code_form(other, code).status_code == 400
+        refused = code_form(browser, code)
+        # A claims handler has no business here: the session has ended already.
+        assert (refused.status_code, "Claims handler" in refused.text) == (403, True)
+        assert browser.get(f"{staffed.url}/console").headers["location"].startswith("/console/login")
+        assert code_form(browser, code).status_code == 400
+
+
 def test_a_role_that_changed_at_the_issuer_changes_here_and_ends_earlier_sessions(staffed):
     before = staffed.log_in("sun.changes").json()
     assert staffed.ask(before["accessToken"], "{ __typename }").status_code == 200

@@ -13,6 +13,7 @@ WRONG = {
     "NEEDFUL_SEALER_LAG": ["0", "-1", "1.5", "a minute", "86401", "٣"],
     "NEEDFUL_LEDGER_MILLISECONDS": ["0", "9", "10001", "fast", "0.25", ""],
     "NEEDFUL_GRANT_DAYS": ["-1", "10000", "half a year", "1e3", ""],
+    "NEEDFUL_GLASS_MINUTES": ["0", "61", "-5", "an hour", "1.5", ""],
     "NEEDFUL_SEALER": ["2", "no", ""],
     "NEEDFUL_LOG": ["xml", "JSON"],
 }

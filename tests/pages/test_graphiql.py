@@ -2,20 +2,15 @@
 
 import json
 import re
-import shutil
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from resolvers.demo_tokens import demo_greeting
+from tests.browsers import chromium
 from tests.conftest import PRODUCTION, running_server
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 QUERY = "{ policies(first: 1) { edges { node { policyNumber policyholder { name idNumber } } } } }"
 
 
@@ -27,12 +22,8 @@ def token(server):
 @pytest.fixture(scope="module")
 def browser(token):
     """Chromium; while it is open this thread has a running event loop, so tokens are made before."""
-    found = next((path for path in map(shutil.which, NAMES) if path), None)
-    assert found, "The page tests need Chromium: install it (on Debian: apt-get install chromium), then run this again."
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, headless=True, args=ARGUMENTS)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 class Visit:

@@ -3,10 +3,11 @@
 import itertools
 import secrets
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from models.demo.values import luhn_check, resident_id
+from resolvers.times import in_shanghai
 from tests.writing.conftest import Customer, Office, row_id
 
 PRODUCT, INSURER = "INS01-ACC", "INS01"
@@ -14,7 +15,7 @@ SHOW = (
     "... on Policy { id policyNumber status version startsOn endsOn sumInsured premium currency"
     " policyholder { id name } insured { id name } beneficiaries { id name relation order share } }"
 )
-TODAY = date.today()  # noqa: DTZ011 - what the server's day is, but for the minutes around midnight
+TODAY = in_shanghai(datetime.now(UTC)).date()
 GROWN, CHILD = date(1988, 3, 14), TODAY - timedelta(days=9 * 365)
 _numbers = itertools.count(secrets.randbelow(10**7))
 
