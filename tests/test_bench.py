@@ -11,7 +11,7 @@ import pytest
 from bench.read import tables
 
 ROOT = Path(__file__).parent.parent
-SMALL = ("--people", "40", "--rounds", "1", "--seconds", "0.2", "--executions", "5")
+SMALL = ("--people", "40", "--rounds", "1", "--seconds", "0.5", "--executions", "5")
 
 
 @pytest.fixture(scope="module")

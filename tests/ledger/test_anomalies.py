@@ -4,7 +4,6 @@ history holds none.
 
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.anomalies import EARLIER_DAYS, RULES, Anomaly, Day, findings, rules_table
+from tests.conftest import ROOT
 
 TODAY = date(2026, 11, 20)
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -172,5 +172,5 @@ def test_the_order_in_which_days_come_makes_no_difference(days):
 
 
 def test_the_security_teams_guide_has_the_rules_as_they_are():
-    guide = Path("docs/security-team.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "security-team.md").read_text(encoding="utf-8")
     assert "\n".join(rules_table()) in guide
