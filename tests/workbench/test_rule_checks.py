@@ -66,9 +66,12 @@ def test_others_are_served_while_a_draft_of_very_many_rules_is_checked_and_it_is
     asking = Asking(monkeypatch, *MANY)
 
     async def run():
+        begun = time.perf_counter()
         waited, told = await longest_wait(asking.told())
+        took = time.perf_counter() - begun
         assert (len(told.findings), told.count > len(MANY) / 2) == (rule_checks.MOST_FINDINGS, True)
-        assert waited < 0.25
+        # On the loop it would be all of it.
+        assert waited < took / 2
         assert await asking.told() is told
         asking.draft.revision, asking.draft.changes = 2, Changes()
         assert (await asking.told()).count < told.count
