@@ -142,8 +142,14 @@ def prepared(tmp_path_factory) -> Prepared:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, prepared) -> Iterator[Server]:
-    """The suite's server, with its own data directory and the demo data in the clear beside it."""
-    folder = tmp_path_factory.mktemp("needful")
+    """The suite's server."""
+    with demo_server(tmp_path_factory.mktemp("needful"), prepared) as running:
+        yield running
+
+
+@contextmanager
+def demo_server(folder: Path, prepared: Prepared) -> Iterator[Server]:
+    """A server with its own data directory, and the demo data in the clear beside it."""
     data_dir, plaintext, log = folder / "data", folder / "plain.jsonl", folder / "server.log"
     prepared.demo(data_dir, PEOPLE, seed=SEED, plaintext=plaintext)
     with ExitStack() as stack:

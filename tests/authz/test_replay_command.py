@@ -14,7 +14,7 @@ from authz.commands import Call, Done, OperatorRefusedError
 from authz.tokens import utc_now
 from models.database import connect_once
 from schema.build import build_schema
-from tests.conftest import run_cli
+from tests.conftest import demo_server, run_cli
 from tests.rules import default_snapshot
 
 SNAPSHOT = default_snapshot(build_schema())
@@ -23,12 +23,15 @@ ONE = "SELECT writer, sequence, at, body FROM ledger WHERE body LIKE '%Claim.dia
 PUT = "UPDATE ledger SET body = $4 WHERE writer = $1 AND sequence = $2 AND at = $3"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def asked(server, handler):
-    """There is something to decide again."""
-    insurer = server.token("insurer", org="INS01", purposes=["claim_handling"])
-    for token in (handler, insurer):
-        assert server.post(CLAIMS, token=token).json()["data"]
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, prepared):
+    """A server of its own: tests that share one answer by rules that nobody published. It has something to decide again."""
+    with demo_server(tmp_path_factory.mktemp("replayed"), prepared) as running:
+        handler = running.token("claims_handler", purposes=["claim_handling"])
+        insurer = running.token("insurer", org="INS01", purposes=["claim_handling"])
+        for token in (handler, insurer):
+            assert running.post(CLAIMS, token=token).json()["data"]
+        yield running
 
 
 def replay(server, change=None, *, since=None, until=None):

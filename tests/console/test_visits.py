@@ -269,10 +269,10 @@ def test_every_page_comes_with_its_policy_and_is_kept_by_nobody(visitor, admin):
 
 def test_its_files_may_be_kept_for_good_and_no_other_is_served(visitor):
     found = set(re.findall(r'(?:src|href)="(/console/assets/[^"]+)"', visitor.get("/console/login").text))
-    assert len(found) == 4
+    assert len(found) == 3
     for address in found:
         assert "immutable" in visitor.get(address).headers["cache-control"]
-    assert "immutable" not in visitor.get("/console/assets/console.css?v=another").headers["cache-control"]
+    assert "immutable" not in visitor.get("/console/assets/style.css?v=another").headers["cache-control"]
     for name in ("LICENSES", "../frame.py", "..%2fframe.py", "nothing.js", ""):
         assert visitor.get(f"/console/assets/{name}").status_code == 404
 
