@@ -274,7 +274,9 @@ def test_under_a_ruleset_that_cannot_be_used_nothing_sensitive_is_shown_until_an
             assert all(one.effects <= {"MASK", "REVEAL"} for one in await publishing.over_new_connections())
         async with publishing.connected_as_owner() as connection:
             rows = said(await connection.fetch(ALL))
-            assert {one["detail"]["ruleset"] for one in rows if one.get("code") == BEHIND} == {before}
+            behind = {one["detail"]["ruleset"] for one in rows if one.get("code") == BEHIND}
+            # Workers that tests before this one stopped were behind as well, at earlier rulesets.
+            assert {number for number in behind if number >= before} == {before}
         assert publishing.server.client.get(f"{publishing.address}/readyz").status_code == 200
 
     asyncio.run(run())
