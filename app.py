@@ -3,10 +3,10 @@
 import gc
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,12 @@ from authz.attempts import Patience
 from authz.broken_glasses import BrokenGlasses, keep_telling
 from authz.budget import Disclosures
 from authz.expiry import keep_forgetting
-from authz.glass import GLASS_MINUTES, MOST_MINUTES
 from authz.lapses import Lapses
 from authz.oauth import endpoints as oauth
+from authz.oauth.attestations import Attestations
 from authz.oauth.metadata import Addresses
 from authz.oauth.server import AuthorizationServer
-from authz.oidc.issuer import Issuer, OidcSettings, read_oidc
+from authz.oidc.issuer import Issuer
 from authz.passwords import Hasher
 from authz.ruleset_watch import RulesetWatch
 from authz.rulesets import Rulesets
@@ -34,7 +34,7 @@ from authz.sessions import Ceiling, Sessions
 from authz.standing import Standing, StandingUnknownError
 from authz.token_keys import KeyFile
 from authz.tokens import DEMO_ISSUER, Verifier, utc_now
-from authz.unused_grants import GRANT_DAYS, keep_looking
+from authz.unused_grants import keep_looking
 from console.frame import Console
 from console.routes import routes as console_routes
 from console.visits import Cookies
@@ -43,8 +43,15 @@ from ledger.recorder import Connect, Recorder
 from models.database import connect, connect_once
 from models.embedded import Database
 from models.faults import NO_ANSWER
-from models.installation import Installation, InstallationError
+from models.installation import Installation
 from models.logs import configure
+from privacy.assessments import keep_asking
+from privacy.minor_scan import keep_scanning
+from privacy.receipt_keys import ReceiptKeyFile
+from privacy.receipts import Receipts
+from privacy.relay_keeping import keep_rotating
+from privacy.relay_numbers import RANGE, span_of
+from privacy.relays import Relays
 from resolvers.authentication import Authentication
 from resolvers.documents import Documents
 from resolvers.endpoint import Endpoint
@@ -54,18 +61,20 @@ from resolvers.oidc import routes as oidc_routes
 from resolvers.operating.background import Work, running
 from resolvers.operating.metrics_token import metrics_token
 from resolvers.operating.observing import Observed
-from resolvers.operating.operating import Operating, OperatingSettings, Place
+from resolvers.operating.operating import Operating, Place
 from resolvers.operating.operating import routes as operating_routes
 from resolvers.operating.readiness import Check, told
 from resolvers.operations import Service
 from resolvers.payloads import Accounts
 from resolvers.previews import Previewer
-from resolvers.rates import Rates, RateSettings
+from resolvers.rates import Rates
 from resolvers.reading import Reader
+from resolvers.receipt_downloads import routes as receipt_routes
 from resolvers.registered import Registered
-from resolvers.serving.listening import Reserved, check_public_url
+from resolvers.serving.listening import Reserved
 from resolvers.serving.rating import Rating
 from resolvers.serving.server import run
+from resolvers.serving.settings import Settings
 from resolvers.serving.transport import Transport
 from resolvers.transparency import INCLUSION, Transparency
 from resolvers.transparency import routes as transparency_routes
@@ -76,106 +85,6 @@ from vault.keyring import KeyringError, load_or_create
 from vault.sealing import KeyCache
 
 _log = logging.getLogger("needful.app")
-
-POOL_SIZE = 10
-LEAST_POOL = 2 * HEAVY_AT_ONCE
-"""With fewer, those that hash passwords would hold up everybody else."""
-BESIDE_POOL = 4
-"""Connections that a worker has of its own: for revocations, for rulesets, for rates, for the ledger."""
-MOST_CONNECTIONS = 80
-"""Of all workers together, of the 100 that PostgreSQL has: some are left for commands."""
-_LONGEST_SETTING = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What an operator may set."""
-
-    audience_ceiling: int = 2_000
-    """People shown to one marketing recipient a day (C21)."""
-    partial_status: int = 200
-    public_url: str = "http://127.0.0.1:8000"
-    """Where clients reach this service; it is the issuer of its tokens (RFC 8414)."""
-    pool_size: int = POOL_SIZE
-    """Database connections of one worker."""
-    rates: RateSettings = field(default_factory=RateSettings)
-    oidc: OidcSettings | None = None
-    """The issuer of staff; None where the built-in accounts are all there is."""
-    session_ceiling: int = 5
-    """Sessions of one account at once (C53)."""
-    session_refuse: bool = False
-    """One session too many: is it refused? If not, the least recently used one ends."""
-    login_failures: int = 5
-    """Failures in a row that lock a login (C50)."""
-    lock_minutes: int = 30
-    grant_days: int | None = None
-    """After how many days unused a grant is reported, to lapse a month later; 0: never. None: as the mode has it."""
-    glass_minutes: int = MOST_MINUTES
-    """For how long the glass may be broken (C55)."""
-    ledger_milliseconds: int = 250
-    """How long an answer waits for its row in the ledger; what has none by then is withheld (C59)."""
-    operating: OperatingSettings = field(default_factory=OperatingSettings)
-
-    def grant_days_of(self, *, demo: bool) -> int:
-        """The days there are; in demo mode nothing lapses by itself unless it is asked for."""
-        return (0 if demo else GRANT_DAYS) if self.grant_days is None else self.grant_days
-
-    @classmethod
-    def read(cls, environ: Mapping[str, str], *, workers: int = 1) -> "Settings":
-        """The settings of an environment. Raises InstallationError for a value that cannot be."""
-        default = cls()
-        public_url = (environ.get("NEEDFUL_PUBLIC_URL") or default.public_url).rstrip("/")
-        check_public_url(public_url)
-        return cls(
-            audience_ceiling=_number(environ, "NEEDFUL_AUDIENCE_CEILING", default.audience_ceiling, range(10**9)),
-            partial_status=_number(environ, "NEEDFUL_PARTIAL_STATUS", default.partial_status, (200, 294)),
-            public_url=public_url,
-            rates=RateSettings.read(environ),
-            oidc=read_oidc(environ),
-            pool_size=_pool_size(environ, workers),
-            session_ceiling=_number(environ, "NEEDFUL_SESSION_CEILING", default.session_ceiling, range(1, 1000)),
-            session_refuse=_word(environ, "NEEDFUL_SESSION_OVER", ("oldest", "refuse")) == "refuse",
-            login_failures=_number(environ, "NEEDFUL_LOGIN_FAILURES", default.login_failures, range(1, 100)),
-            ledger_milliseconds=_number(
-                environ, "NEEDFUL_LEDGER_MILLISECONDS", default.ledger_milliseconds, range(10, 10_001)
-            ),
-            glass_minutes=_number(environ, GLASS_MINUTES, default.glass_minutes, range(1, MOST_MINUTES + 1)),
-            lock_minutes=_number(environ, "NEEDFUL_LOCK_MINUTES", default.lock_minutes, range(1, 100_000)),
-            operating=OperatingSettings.read(environ),
-            grant_days=_number(environ, "NEEDFUL_GRANT_DAYS", 0, range(10_000))
-            if "NEEDFUL_GRANT_DAYS" in environ
-            else None,
-        )
-
-
-def _pool_size(environ: Mapping[str, str], workers: int) -> int:
-    """One worker's share of the connections. Raises InstallationError for more workers than there are shares."""
-    least = LEAST_POOL + BESIDE_POOL
-    most = _number(environ, "NEEDFUL_DATABASE_CONNECTIONS", MOST_CONNECTIONS, range(least, 100_000))
-    if workers * least > most:
-        message = (
-            f"{workers} workers need {workers * least} database connections, and NEEDFUL_DATABASE_CONNECTIONS allows"
-            f" {most}: take at most {most // least} workers, or raise it and the database's max_connections."
-        )
-        raise InstallationError(message)
-    return min(POOL_SIZE, most // workers - BESIDE_POOL)
-
-
-def _number(environ: Mapping[str, str], name: str, default: int, allowed: Sequence[int]) -> int:
-    text = environ.get(name, str(default))
-    if not (text.isdecimal() and len(text) <= _LONGEST_SETTING and int(text) in allowed):
-        span = f"a number from {allowed[0]} to {allowed[-1]}"
-        message = f"{name} must be {span if isinstance(allowed, range) else ' or '.join(map(str, allowed))}."
-        raise InstallationError(message)
-    return int(text)
-
-
-def _word(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
-    text = environ.get(name) or allowed[0]
-    if text not in allowed:
-        message = f"{name} must be one of: {', '.join(allowed)}."
-        raise InstallationError(message)
-    return text
 
 
 def serve(  # noqa: PLR0913 - what a worker is given
@@ -219,13 +128,15 @@ def build_app(installation: Installation, database: Database, settings: Settings
             rulesets = RulesetWatch(service.rulesets, own)
             closing.push_async_callback(rulesets.close)
             await rulesets.begin()
-            standing = Standing(own, service.lapses.learn, service.glasses.learn)
+            attested = Attestations()
+            standing = Standing(own, service.lapses.learn, service.glasses.learn, attested.learn, lacks=attested.lacks)
             closing.push_async_callback(standing.close)
             addresses = Addresses(settings.public_url)
             authentication = Authentication(verifier, standing, utc_now, pool, addresses.api)
             app.state.authorization_server = AuthorizationServer(
                 pool, lambda: key_file.keys, verifier, standing, addresses, utc_now, installation.demo, recorder
             )
+            app.state.receipts = service.reader.receipts
             app.state.rates = rates = Rates(settings.rates, own)
             closing.push_async_callback(rates.close)
             app.state.endpoint = Endpoint(service, authentication, rates, rulesets, settings.partial_status)
@@ -270,8 +181,16 @@ def build_app(installation: Installation, database: Database, settings: Settings
                 "expiry": partial(keep_forgetting, pool),
                 "watch": operating.watch.keep,
                 "glass": partial(keep_telling, pool, clock=utc_now, sound=sound),
+                "notices": partial(keep_asking, pool, clock=utc_now, sound=sound),
                 "grants": partial(keep_looking, pool, service.snapshot, days=days, clock=utc_now, sound=sound),
+                "minors": partial(
+                    keep_scanning, pool, service.keyring, bundle=settings.bundle, clock=utc_now, sound=sound
+                ),
             }
+            relay_days = settings.relay_days_of(demo=installation.demo)
+            if relay_days:
+                relays = service.reader.relays
+                tasks["relays"] = partial(keep_rotating, pool, relays, days=relay_days, clock=utc_now, sound=sound)
             async with AsyncExitStack() as background:
                 for name, work in tasks.items():
                     await background.enter_async_context(running(name, work, sound))
@@ -283,6 +202,7 @@ def build_app(installation: Installation, database: Database, settings: Settings
         *oauth.routes(),
         *(oidc_routes() if settings.oidc else ()),
         *transparency_routes(),
+        *receipt_routes(),
         *operating_routes(),
         *console_routes(),
     ]
@@ -359,12 +279,23 @@ def build_service(  # noqa: PLR0913 - what a service is built from
     """The service that answers once its rulesets have learned one; `connect` gives connections beside the pool."""
     tokens = key_file or KeyFile(installation.token_keys_path, demo=installation.demo)
     schema = build_schema()
-    rulesets = rulesets or Rulesets(build_catalogue(schema), utc_now)
+    rulesets = rulesets or Rulesets(build_catalogue(schema), utc_now, law=settings.bundle.law)
     keyring = load_or_create(installation.keyring_path, demo=installation.demo)
     documents, lapses = Documents(schema), Lapses()
     planner = Previewer(schema, documents, lapses, utc_now)
+    receipts = Receipts(ReceiptKeyFile(installation.receipt_keys_path, demo=installation.demo), settings.public_url)
     reader = Reader(
-        keyring, KeyCache(keyring), DEFAULT_MASKS, settings.audience_ceiling, Disclosures(), utc_now, planner
+        keyring,
+        KeyCache(keyring),
+        DEFAULT_MASKS,
+        settings.audience_ceiling,
+        Disclosures(),
+        utc_now,
+        settings.bundle,
+        Relays(keyring, span_of({RANGE: settings.relay_range}, demo=installation.demo)),
+        planner,
+        audience_least=settings.audience_least,
+        receipts=receipts,
     )
     return Service(
         schema=schema,

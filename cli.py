@@ -21,9 +21,9 @@ from authz.catalogue import Catalogue
 from authz.command_rows import recorded
 from authz.commands import Act, Call, Done, OperatorRefusedError
 from authz.compile import Snapshot
-from authz.default_ruleset import bring_up
 from authz.glass_commands import accept_glass
 from authz.lapses import Lapses
+from authz.law import Law
 from authz.oauth.partner_commands import accept_partner
 from authz.oidc.commands import accept_role_mapping
 from authz.review_commands import accept_access
@@ -40,6 +40,16 @@ from models.embedded import Database, database
 from models.faults import NO_ANSWER
 from models.installation import Installation, InstallationError, open_installation
 from models.logs import configure
+from privacy.bring_up import bring_up
+from privacy.bundles import bundle_of, bundle_told
+from privacy.guardian_commands import accept_guardians
+from privacy.minor_commands import accept_minors
+from privacy.notice_commands import accept_notices
+from privacy.receipt_commands import accept_receipt
+from privacy.receipt_commands import rotate as rotate_receipt_keys
+from privacy.receipt_commands import verify as verify_receipt
+from privacy.relay_commands import accept_relays
+from privacy.tag_commands import accept_tags
 from resolvers.demo_commands import accept_demo, accept_situations, demo_only, prepare_demo
 from resolvers.demo_tokens import accept_token, demo_greeting
 from resolvers.documents import Documents
@@ -52,6 +62,7 @@ from resolvers.previews import Previewer
 from resolvers.product_commands import accept_product
 from resolvers.registered_commands import accept_operations
 from resolvers.serving.listening import PROXIES, TLS_CERT, TLS_KEY, WORKERS, read_listening, reserve
+from resolvers.serving.settings import Settings
 from resolvers.serving.startup import check_database, check_settings, make_keys
 from resolvers.serving.workers import supervise
 from vault.keyring import KeyringError, load_or_create
@@ -162,7 +173,7 @@ def serve(arguments: argparse.Namespace, installation: Installation) -> int:
 
     with reserve(listening) as reserved:
         address = reserved.address
-        settings = app.Settings.read({"NEEDFUL_PUBLIC_URL": address, **environ}, workers=listening.workers)
+        settings = Settings.read({"NEEDFUL_PUBLIC_URL": address, **environ}, workers=listening.workers)
         with database(installation, lasting=True) as found, sealer_beside(installation, found, environ) as start_sealer:
             asyncio.run(_prepare(installation, found))
             asyncio.run(check_database(installation, found))
@@ -272,12 +283,34 @@ def print_published(arguments: argparse.Namespace, _: Installation) -> int:
     return 0
 
 
+def print_bundle(arguments: argparse.Namespace, _: Installation) -> int:
+    """Print what the law in force asks for, with every member."""
+    told = bundle_told(bundle_of(os.environ))
+    print(json.dumps(told, ensure_ascii=False, indent=None if arguments.json else 2))
+    return 0
+
+
 def rotate_token_keys(arguments: argparse.Namespace, installation: Installation) -> int:
     """Sign tokens with a new key."""
 
     async def act(call: Call) -> Done:
         path, demo = installation.token_keys_path, installation.demo
         return rotate_keys(path, demo=demo, at_once=arguments.now, now=call.now)
+
+    arguments.act = act
+    return administer(arguments, installation, beside=True)
+
+
+def receipt(arguments: argparse.Namespace, installation: Installation) -> int:
+    """Verify a consent receipt, for which no database is needed; or sign with a new key."""
+    path = installation.receipt_keys_path
+    if arguments.subcommand == "verify":
+        done = verify_receipt(arguments, path)
+        _print_done(done, arguments)
+        return int(done.wrong)
+
+    async def act(_: Call) -> Done:
+        return rotate_receipt_keys(path, demo=installation.demo)
 
     arguments.act = act
     return administer(arguments, installation, beside=True)
@@ -327,7 +360,11 @@ def _catalogue() -> Catalogue:
 
 
 async def _snapshot(connection: Any) -> Snapshot:  # noqa: ANN401 - asyncpg's connection
-    return await in_force_now(connection, _catalogue(), now=utc_now())
+    return await in_force_now(connection, _catalogue(), now=utc_now(), law=_law())
+
+
+def _law() -> Law:
+    return bundle_of(os.environ).law
 
 
 COMMANDS = (
@@ -341,6 +378,13 @@ COMMANDS = (
         partial(accept_situations, snapshot=_snapshot),
     ),
     Command("partner", "agreements, clients and keys of partners", administer, accept_partner),
+    Command(
+        "relays",
+        "virtual numbers of recipients of marketing",
+        administer,
+        partial(accept_relays, environ=os.environ),
+    ),
+    Command("tags", "what campaigns meet people by", administer, accept_tags),
     Command("staff", "who works here", administer, accept_staff),
     Command("account", "a customer's login", administer, accept_account),
     Command("product", "what is sold, and which data each product needs", administer, accept_product),
@@ -349,8 +393,9 @@ COMMANDS = (
         "preview",
         "what an operation would be shown, for the CI of a client",
         administer,
-        partial(accept_preview, planning=_planning),
+        partial(accept_preview, planning=_planning, law=_law),
     ),
+    Command("receipt", "whether a consent receipt is genuine; new keys to sign with", receipt, accept_receipt),
     Command("token-keys", "rotate the keys that sign tokens", rotate_token_keys, accept_token_keys),
     Command("metrics-token", "print the token that reads /metrics", print_metrics_token),
     Command("role-mapping", "roles by claims of the OpenID Connect issuer", administer, accept_role_mapping),
@@ -365,6 +410,7 @@ COMMANDS = (
             accept_rules,
             snapshot=_snapshot,
             catalogue=_catalogue,
+            law=_law,
             report=partial(proposed_with, planning=_planning),
             more=(partial(accept_impact, planning=_planning),),
         ),
@@ -375,6 +421,10 @@ COMMANDS = (
         administer,
         partial(accept_glass, snapshot=_snapshot),
     ),
+    Command("bundle", "what the law that NEEDFUL_BUNDLE names asks for: bases, ages, periods", print_bundle),
+    Command("notices", "versions of the privacy policy, and impact assessments", administer, accept_notices),
+    Command("guardians", "who is whose guardian: requests, verification, revocation", administer, accept_guardians),
+    Command("minors", "minors whose data are held without a guardian's consent", administer, accept_minors),
     Command("schema", "print the GraphQL schema, as docs/schema.graphql has it", print_published),
     Command(
         "ledger",

@@ -1,10 +1,10 @@
 """Broken glasses as one worker knows them: for whom they are, and the rules that such a one is answered by."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from authz.compile import Snapshot
 from authz.glass import MOST_MINUTES, under_glass
 from authz.rules import RulesetError
 from authz.subjects import Subject
-from models.faults import NO_ANSWER
+from models.keeping import keep
 from models.vocabulary import Purpose, Role, from_bits
 
 EVERY_SECONDS = 2.0
@@ -113,10 +113,4 @@ def _said(row: Any) -> dict[str, str]:  # noqa: ANN401 - asyncpg's record
 
 async def keep_telling(pool: Any, *, clock: Callable[[], datetime], sound: Callable[..., None]) -> None:  # noqa: ANN401
     """Sound what is due, for as long as the task lives."""
-    while True:
-        try:
-            async with pool.acquire(timeout=5.0) as connection:
-                await tell(connection, now=clock(), sound=sound)
-        except NO_ANSWER:
-            _log.warning("broken glasses are told of later: the database does not answer")
-        await asyncio.sleep(EVERY_SECONDS)
+    await keep(pool, partial(tell, sound=sound), clock=clock, every=EVERY_SECONDS, name="glass")

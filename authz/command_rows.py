@@ -20,7 +20,7 @@ from ledger.append import add_alone
 from ledger.rows import Kind, Operation, Outcome
 from models.faults import NO_ANSWER
 
-_OURS = frozenset({"run", "act", "json", "command", "subcommand", "only", "snapshot", "catalogue", "alone"})
+_OURS = frozenset({"run", "act", "json", "command", "subcommand", "only", "snapshot", "catalogue", "alone", "stepwise"})
 """What the parser keeps beside what was given."""
 _CODES = frozenset({"org", "insurer", "code", "client", "kid", "reference"})
 """Arguments that name an organization, a product, a client, its key or an agreement: theirs, not a person's."""
@@ -42,15 +42,19 @@ async def recorded(
     """Do what a command does, and record it in the same transaction of the owner's; a refusal is recorded too.
 
     What is done on other connections is recorded right after. What changes a file (`beside`) cannot be undone with its
-    row, so a row says before that it is about to be done: without that nothing is. Raises what `act` raises, and the
-    database's errors: then what was done on this connection is undone.
+    row, and neither can what commits step by step (`arguments.stepwise`), which no transaction holds together: so a row
+    says before that it is about to be done, and without that nothing is. Raises what `act` raises, and the database's
+    errors: then what was done on this connection is undone, but for the steps that are committed.
     """
     row = partial(_row, arguments, uuid4())
-    if beside:
+    stepwise = "stepwise" in arguments
+    if beside or stepwise:
         await add_alone(connection, row(clock(), outcome=Outcome.BEGUN))
     try:
+        # Its steps commit before the row is written, or else the first to change anything would wait for the last.
+        ahead = await act() if stepwise else None
         async with connection.transaction():
-            done = await act()
+            done = ahead or await act()
             await add_alone(connection, row(clock(), ids=done.ids, persons=done.persons))
     except Exception as refusal:
         with suppress(*NO_ANSWER):

@@ -44,11 +44,23 @@ class Done:
 Act = Callable[[Call], Awaitable[Done]]
 
 
-def add_command(commands: Any, name: str, act: Act, summary: str) -> Callable[..., object]:  # noqa: ANN401 - argparse's own
-    """Declare a subcommand that sets `act`; its `add_argument`."""
+def add_command(
+    commands: Any,  # noqa: ANN401 - argparse's own
+    name: str,
+    act: Act,
+    summary: str,
+    *,
+    stepwise: bool = False,
+) -> Callable[..., object]:
+    """Declare a subcommand that sets `act`; its `add_argument`.
+
+    `stepwise`: it commits step by step, so that nobody waits for the whole and what is done stays done.
+    """
     inner: argparse.ArgumentParser = commands.add_parser(name, help=summary)
     inner.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     inner.set_defaults(act=act, subcommand=name)
+    if stepwise:
+        inner.set_defaults(stepwise=True)
     return inner.add_argument
 
 

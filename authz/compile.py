@@ -15,10 +15,11 @@ from operator import attrgetter
 from authz.apart import check_birth_date_apart_from_masked_id
 from authz.catalogue import Catalogue, Coordinate
 from authz.enforce import Enforcer
+from authz.law import EVERYTHING, NO_TERMS, Law, Terms
 from authz.rules import Rule, Ruleset
-from authz.situations import NOTHING, has_relation, holds
+from authz.situations import NOTHING, UNCOVERED, has_relation, holds, pair_bit
 from authz.vocabulary import ANY, MASKABLE, Action, Basis, Effect, Reason, Relation, RuleEffect
-from models.vocabulary import Category, Purpose, Role
+from models.vocabulary import Category, Purpose, Role, to_bits
 
 _log = logging.getLogger("needful.authz")
 _SHOWING = (Action.REVEAL, Action.MASK)
@@ -57,14 +58,22 @@ class Slice:
     Reading and writing have slices apart: a situation is computed as far as some rule of its slice can tell.
     """
 
-    def __init__(
-        self, role: Role, purpose: Purpose, *, rules: tuple[Rule, ...], of_role: frozenset[str], catalogue: Catalogue
+    def __init__(  # noqa: PLR0913 - what a slice is made of
+        self,
+        role: Role,
+        purpose: Purpose,
+        *,
+        rules: tuple[Rule, ...],
+        of_role: frozenset[str],
+        catalogue: Catalogue,
+        terms: Terms = NO_TERMS,
     ) -> None:
         """`of_role`: the objects that the role is allowed anything of, for whatever purpose."""
         self.role = role
         self.purpose = purpose
         self.rules = rules
         self.of_role = of_role
+        self.terms = terms
         self.closed = False
         """Is it denied because nobody can tell which rules are in force?"""
         self._catalogue = catalogue
@@ -75,7 +84,7 @@ class Slice:
     @cached_property
     def key(self) -> str:
         """Slices of one key answer alike, whatever ruleset they are of."""
-        return _key(self.role, self.purpose, self.rules, self.of_role)
+        return _key(self.role, self.purpose, self.rules, self.of_role, self.terms)
 
     @property
     def seen(self) -> dict[str, tuple[int, ...]]:
@@ -89,8 +98,8 @@ class Slice:
 
     @cached_property
     def bases(self) -> frozenset[Basis]:
-        """The bases that some rule names."""
-        return frozenset(map(Basis, {rule.basis for rule in self.rules} - {ANY, Basis.NONE}))
+        """The bases that some rule names, and that are lawful for the purpose."""
+        return frozenset(map(Basis, {rule.basis for rule in self.rules} - {ANY, Basis.NONE})) & self.terms.bases
 
     @cached_property
     def _pairs(self) -> frozenset[tuple[str, str]]:
@@ -141,6 +150,10 @@ class Slice:
         """May the caller look up rows by this coordinate?"""
         return self._allows(coordinate, situation, Action.FILTER)
 
+    def reveals_to_audience(self, coordinate: str) -> bool:
+        """Is a recipient shown this coordinate of those whose consent covers it? (C20, C21)"""
+        return self.decide(coordinate, pair_bit(Relation.AUDIENCE, Basis.CONSENT)) is Effect.REVEAL
+
     def may_write(self, coordinate: str, situation: int) -> bool:
         """May the caller run this write, or change this datum with one?"""
         return self._allows(coordinate, situation, Action.WRITE)
@@ -170,6 +183,11 @@ class Slice:
         if not self.rules:
             return frozenset()
         return frozenset(one.category for one in self._catalogue.values() if self.could_show(one.name))
+
+    def told(self, category: Category) -> frozenset[bool]:
+        """Do notices tell of this use of a category? True: some does, or none is needed; False: some does not."""
+        versions = self.terms.versions
+        return frozenset(bool(told & category.bit) for _, told in versions) if versions else frozenset({True})
 
     def names_of(self, category: Category) -> tuple[str, ...]:
         """The coordinates of a category."""
@@ -211,6 +229,8 @@ class Slice:
         showing = tuple(self._allowing(coordinate))
         if not showing:
             return Reason.PURPOSE
+        if situation == UNCOVERED:
+            return Reason.BASIS if self.role == Role.PRIVACY_OFFICER else Reason.RELATION
         related = any(has_relation(situation, rule.relation) for rule in showing)
         return Reason.BASIS if related and self._may_know_basis(situation) else Reason.RELATION
 
@@ -267,6 +287,7 @@ class Snapshot:
     catalogue: Catalogue
     slices: dict[tuple[Role, Purpose], Slice]
     writes: dict[tuple[Role, Purpose], Slice]
+    law: Law = EVERYTHING
     is_closed: bool = False
     """Does it deny everything, since nobody can tell which rules are in force?"""
 
@@ -284,27 +305,33 @@ class Snapshot:
         return replace(self, slices=slices, writes=slices, is_closed=True)
 
 
-def compile_ruleset(ruleset: Ruleset, catalogue: Catalogue, *, before: Snapshot | None = None) -> Snapshot:
+def compile_ruleset(
+    ruleset: Ruleset, catalogue: Catalogue, *, before: Snapshot | None = None, law: Law | None = None
+) -> Snapshot:
     """Compile and check a ruleset aside; the caller swaps it in by one reference. Raises RulesetError.
 
-    Slices of `before`, a snapshot over the same catalogue, are taken over with their tables where no row changed.
+    Slices of `before`, a snapshot over the same catalogue, are taken over with their tables where no row changed; so is
+    its law, where none is given.
     """
-    snapshot = assemble(ruleset, catalogue, before=before)
+    snapshot = assemble(ruleset, catalogue, before=before, law=law)
     for _ in checking(snapshot, before=before):
         pass
     return snapshot
 
 
-def assemble(ruleset: Ruleset, catalogue: Catalogue, *, before: Snapshot | None = None) -> Snapshot:
+def assemble(
+    ruleset: Ruleset, catalogue: Catalogue, *, before: Snapshot | None = None, law: Law | None = None
+) -> Snapshot:
     """The slices of a ruleset, `checking` yet to come. Casbin is not asked: this may be done in another thread.
 
     Enough for whoever asks what a ruleset would answer that may never be in force.
     """
     if before is not None and before.catalogue is not catalogue:
-        before = None
-    slices = _slices(ruleset, catalogue, READING, before.slices if before else {})
-    writes = _slices(ruleset, catalogue, WRITING, before.writes if before else {})
-    return Snapshot(ruleset=ruleset, catalogue=catalogue, slices=slices, writes=writes)
+        law, before = law or before.law, None
+    law = law or (before.law if before else EVERYTHING)
+    slices = _slices(ruleset, catalogue, READING, before.slices if before else {}, law)
+    writes = _slices(ruleset, catalogue, WRITING, before.writes if before else {}, law)
+    return Snapshot(ruleset=ruleset, catalogue=catalogue, slices=slices, writes=writes, law=law)
 
 
 def checking(snapshot: Snapshot, *, before: Snapshot | None = None) -> Iterator[None]:
@@ -337,25 +364,34 @@ def _new(snapshot: Snapshot, before: Snapshot | None) -> Iterator[Slice]:
 _Slices = dict[tuple[Role, Purpose], Slice]
 
 
-def slice_of(
-    ruleset: Ruleset, role: Role, purpose: Purpose, *, catalogue: Catalogue, actions: Collection[Action] = READING
+def slice_of(  # noqa: PLR0913 - what a slice is taken from
+    ruleset: Ruleset,
+    role: Role,
+    purpose: Purpose,
+    *,
+    catalogue: Catalogue,
+    actions: Collection[Action] = READING,
+    law: Law = EVERYTHING,
 ) -> Slice:
     """One slice of a ruleset, unchecked: for whoever asks what it would answer."""
     rules = tuple(
         rule for rule in ruleset.rules if rule.role == role and rule.purpose == purpose and rule.action in actions
     )
     of_role = _allowed(rule for rule in ruleset.rules if rule.role == role and rule.action in actions)
-    return Slice(role, purpose, rules=rules, of_role=of_role, catalogue=catalogue)
+    terms = law.terms(role, purpose, _needed(rules, catalogue))
+    return Slice(role, purpose, rules=rules, of_role=of_role, catalogue=catalogue, terms=terms)
 
 
-def checked_slice(ruleset: Ruleset, role: Role, purpose: Purpose, *, catalogue: Catalogue) -> Slice:
+def checked_slice(
+    ruleset: Ruleset, role: Role, purpose: Purpose, *, catalogue: Catalogue, law: Law = EVERYTHING
+) -> Slice:
     """One slice for reading, checked as a snapshot's are. Raises RulesetError."""
-    found = slice_of(ruleset, role, purpose, catalogue=catalogue)
+    found = slice_of(ruleset, role, purpose, catalogue=catalogue, law=law)
     check_birth_date_apart_from_masked_id(found, catalogue)
     return found
 
 
-def _slices(ruleset: Ruleset, catalogue: Catalogue, actions: Collection[Action], before: _Slices) -> _Slices:
+def _slices(ruleset: Ruleset, catalogue: Catalogue, actions: Collection[Action], before: _Slices, law: Law) -> _Slices:
     rules: defaultdict[tuple[Role, Purpose], list[Rule]] = defaultdict(list)
     for rule in ruleset.rules:
         if rule.action in actions:
@@ -365,9 +401,14 @@ def _slices(ruleset: Ruleset, catalogue: Catalogue, actions: Collection[Action],
         of_role = _allowed(rule for purpose in Purpose for rule in rules[role, purpose])
         for purpose in Purpose:
             own, earlier = tuple(rules[role, purpose]), before.get((role, purpose))
+            terms = law.terms(role, purpose, _needed(own, catalogue))
             # A closed slice is as empty as one of a role without rules, and answers otherwise.
-            if earlier is None or earlier.closed or (earlier.rules, earlier.of_role) != (own, of_role):
-                earlier = Slice(role, purpose, rules=own, of_role=of_role, catalogue=catalogue)
+            if (
+                earlier is None
+                or earlier.closed
+                or (earlier.rules, earlier.of_role, earlier.terms) != (own, of_role, terms)
+            ):
+                earlier = Slice(role, purpose, rules=own, of_role=of_role, catalogue=catalogue, terms=terms)
             slices[role, purpose] = earlier
     return slices
 
@@ -376,6 +417,13 @@ def _allowed(rules: Iterable[Rule]) -> frozenset[str]:
     return frozenset(rule.object for rule in rules if rule.effect == RuleEffect.ALLOW and rule.action != Action.FILTER)
 
 
-def _key(role: Role, purpose: Purpose, rules: Iterable[Rule], of_role: Iterable[str]) -> str:
-    lines = (f"{role},{purpose}", *(rule.line for rule in rules), *sorted(of_role))
+def _needed(rules: Iterable[Rule], catalogue: Catalogue) -> int:
+    """The categories, as a stored set, of which some of these rules could show something or look people up by it."""
+    objects = {rule.object for rule in rules if rule.effect == RuleEffect.ALLOW and rule.action in READING}
+    named = {catalogue[one].category if one in catalogue else Category(one) for one in objects}
+    return to_bits(named)
+
+
+def _key(role: Role, purpose: Purpose, rules: Iterable[Rule], of_role: Iterable[str], terms: Terms) -> str:
+    lines = (f"{role},{purpose}", terms.line, *(rule.line for rule in rules), *sorted(of_role))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -16,8 +16,6 @@ from authz.ruleset_store import Content, text_digest
 from authz.workbench.cases import write_cases
 from authz.workbench.files import read_case_files
 from ledger.rows import Kind, Operation
-from models.database import connect_once, migrate
-from models.embedded import Database
 from models.rulesets import RulesetKind
 
 ITSELF = "needful"
@@ -26,19 +24,6 @@ ITSELF = "needful"
 _WAS_DEFAULT = "SELECT EXISTS (SELECT FROM ruleset WHERE kind = 'DEFAULT' AND digest = $1 AND cases = $2)"
 
 _log = logging.getLogger("needful.rules")
-
-
-async def bring_up(found: Database, *, now: datetime) -> None:
-    """Bring a database up to date, the default rules of this release included.
-
-    Raises InstallationError as `models.database.migrate` does, and RulesetError.
-    """
-    await migrate(found)
-    owner = await connect_once(found.owner)
-    try:
-        await keep_default(owner, now=now)
-    finally:
-        await owner.close()
 
 
 def default_content() -> Content:

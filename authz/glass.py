@@ -249,7 +249,7 @@ def under_glass(snapshot: Snapshot, role: Role, purpose: Purpose, categories: It
         message = "it cannot be told which rules are in force"
         raise RulesetError(message)
     ruleset = widened(snapshot.ruleset, role, purpose, categories)
-    own = checked_slice(ruleset, role, purpose, catalogue=snapshot.catalogue)
+    own = checked_slice(ruleset, role, purpose, catalogue=snapshot.catalogue, law=snapshot.law)
     return replace(snapshot, ruleset=ruleset, slices={**snapshot.slices, (role, purpose): own})
 
 

@@ -180,7 +180,10 @@ _LEFT: Mapping[str, str] = {
     "consent": _OF_PARTY,
     "rights_request": _OF_PARTY,
     "disclosure_person": _OF_PARTY,
-    "verification_case": f"{_OF_PARTY} AND (claim_id IS NULL OR claim_id IN (SELECT c.id FROM claim c))",
+    "verification_case": (
+        f"{_OF_PARTY} AND (claim_id IS NULL OR claim_id IN (SELECT c.id FROM claim c))"
+        " AND (policy_id IS NULL OR policy_id IN (SELECT id FROM policy))"
+    ),
 }
 NARROWED_TABLES = ("policy", *_LEFT)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from authz.compile import Slice
 from authz.rules import Rule
-from authz.situations import NOTHING, has_relation, holds, pair_bit
+from authz.situations import NOTHING, UNCOVERED, has_relation, holds, pair_bit
 from authz.vocabulary import ANY, Action, Basis, Effect, Relation, RuleEffect
 
 Decide = Callable[[int], Effect]
@@ -19,6 +19,11 @@ Decide = Callable[[int], Effect]
 
 OTHERWISE = "otherwise"
 """In the place of a pair: whatever ties and opens, or nothing."""
+
+
+NOT_TOLD = "no notice agreed to tells of it"
+"""In the place of a pair: then no rule speaks, whatever ties and opens (C75)."""
+_AGREED = "C75"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,11 @@ def situations(compiled: Slice, coordinate: str, *, always: Relation | None = No
 
     `always`: a relation that is known to hold; it counts only where some rule of the slice names it.
     """
+    told = _told(compiled, coordinate)
+    if False in told:
+        yield UNCOVERED
+    if True not in told:
+        return
     relations = sorted(compiled.relations | {Relation.NONE})
     bits = [pair_bit(relation, basis) for relation in relations for basis in sorted(compiled.bases | {Basis.NONE})]
     known = always is not None and always in compiled.relations
@@ -65,6 +75,10 @@ def cases(compiled: Slice, coordinate: str, decide: Decide, *, always: Relation 
     Pairs that come to the same as what holds otherwise are left out, unless a rule denies them: where several hold at
     once, that one counts. Raises what `decide` raises.
     """
+    told = _told(compiled, coordinate)
+    uncovered = [Case(NOT_TOLD, UNCOVERED, decide(UNCOVERED), _AGREED)] if False in told else []
+    if True not in told:
+        return uncovered
     rules = [rule for rule in compiled.rules_on(coordinate) if rule.action != Action.FILTER]
     named = {(rule.relation, rule.basis) for rule in rules}
     denied = {(rule.relation, rule.basis) for rule in rules if rule.effect == RuleEffect.DENY}
@@ -82,7 +96,7 @@ def cases(compiled: Slice, coordinate: str, decide: Decide, *, always: Relation 
         if tells and _may_be(situation, compiled, always):
             words = " + ".join(word for word in (relation, basis) if word != ANY)
             found.append(Case(words, situation, effect, clause_of(compiled, coordinate, situation, effect)))
-    return [*sorted(found, key=lambda one: (-one.effect, one.words)), otherwise]
+    return [*sorted(found, key=lambda one: (-one.effect, one.words)), *uncovered, otherwise]
 
 
 def clause_of(compiled: Slice, coordinate: str, situation: int, effect: Effect) -> str | None:
@@ -113,6 +127,12 @@ def unheard(compiled: Slice, *, of: Slice | None) -> list[int]:
         for basis in bases
         if relation not in heard[0] or basis not in heard[1]
     ]
+
+
+def _told(compiled: Slice, coordinate: str) -> frozenset[bool]:
+    """Do notices tell of showing this (`Slice.told`)? Of what no rule shows it makes no odds, nor of a write."""
+    known = compiled.coordinate(coordinate)
+    return compiled.told(known.category) if known and compiled.could_show(coordinate) else frozenset({True})
 
 
 def _broadest(rule: Rule) -> tuple[bool, str]:

@@ -3,12 +3,15 @@
 from uuid import UUID
 
 from authz.scope import scope_of, sees_audience
-from authz.subjects import active, recipient
+from authz.subjects import active, recipient, willing
 from ledger.searches import Fetch
 from models.vocabulary import Purpose, Role
 
 _KIND = "SELECT kind FROM organization WHERE id = $1"
-_AUDIENCE = "EXISTS (SELECT FROM consent c WHERE c.person_id = t.id AND c.purpose = 'marketing' AND {0} AND {1})"
+_AUDIENCE = (
+    "(EXISTS (SELECT FROM consent c WHERE c.person_id = t.id AND c.purpose = 'marketing' AND {0} AND {1})"
+    f" AND {willing('t.id')})"
+)
 
 
 async def persons_within_reach(fetch: Fetch, organization: UUID) -> int:

@@ -19,6 +19,7 @@ from uuid import UUID
 from authz import ruleset_store
 from authz.catalogue import Catalogue
 from authz.compile import DecisionFaultError, Snapshot, assemble, checking, compile_ruleset, warming
+from authz.law import EVERYTHING, Law, law_now, load_notices, newest_notice
 from authz.rules import Ruleset, RulesetError, boundaries, in_force, moment_text
 
 CONFIRM_SECONDS = 5.0
@@ -67,10 +68,19 @@ class Rulesets:
     """What one worker answers by. Until it has learned or been given one there is nothing to ask."""
 
     def __init__(
-        self, catalogue: Catalogue, clock: Callable[[], datetime], *, passed: Callable[[], float] = time.monotonic
+        self,
+        catalogue: Catalogue,
+        clock: Callable[[], datetime],
+        *,
+        law: Law = EVERYTHING,
+        passed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Over the catalogue of one schema; `clock` tells the moment, `passed` counts seconds."""
+        """Over the catalogue of one schema; `clock` tells the moment, `passed` counts seconds.
+
+        `law` is what configuration says of it; the notices that it goes by are learned with the rulesets.
+        """
         self._catalogue = catalogue
+        self._law = law
         self._clock = clock
         self._passed = passed
         self._held: _Held | None = None
@@ -119,6 +129,7 @@ class Rulesets:
         asked = self._passed()
         async with asyncio.timeout(_ASK_SECONDS):
             number = await ruleset_store.latest(connection)
+            await self._learn_notices(connection)
         if self.number < number != self._unusable:
             try:
                 async with asyncio.timeout(_ASK_SECONDS):
@@ -133,13 +144,20 @@ class Rulesets:
         # Never a smaller number: of a database that was put back, nobody can tell which rules it would have had.
         if number != self.number:
             return False
+        if self._held is not None and self._held.snapshot.law is not self._law:
+            self._held, self._next = await self._ready(self._held.whole, self._clock()), None
         self._confirmed = asked
         return True
+
+    async def _learn_notices(self, connection: Any) -> None:  # noqa: ANN401 - as above
+        if await newest_notice(connection) > self._law.notices.newest:
+            self._law = replace(self._law, notices=await load_notices(connection))
 
     def use(self, ruleset: Ruleset) -> None:
         """Compile a ruleset at once and take it over, unless a later one has been. Raises RulesetError."""
         active, until = _active(ruleset, self._clock())
-        compiled = compile_ruleset(active, self._catalogue, before=self._held.snapshot if self._held else None)
+        before = self._held.snapshot if self._held else None
+        compiled = compile_ruleset(active, self._catalogue, before=before, law=self._law)
         self._swap(_Held(ruleset, compiled, compiled.closed(), until))
 
     async def prepare(self) -> None:
@@ -172,7 +190,7 @@ class Rulesets:
         """What of a ruleset holds at a moment: compiled aside, checked and warm. Raises RulesetError."""
         before = self._held.snapshot if self._held else None
         active, until = await asyncio.to_thread(_active, whole, at)
-        snapshot = await asyncio.to_thread(assemble, active, self._catalogue, before=before)
+        snapshot = await asyncio.to_thread(assemble, active, self._catalogue, before=before, law=self._law)
         await _in_steps(checking(snapshot, before=before))
         if before is not None:
             with suppress(DecisionFaultError):  # it is told when it is asked
@@ -191,7 +209,7 @@ class Rulesets:
         if ready is None or (ready.until is not None and now >= ready.until):
             active, until = _active(held.whole, now)
             try:
-                compiled = compile_ruleset(active, self._catalogue, before=held.snapshot)
+                compiled = compile_ruleset(active, self._catalogue, before=held.snapshot, law=self._law)
                 ready = _Held(held.whole, compiled, compiled.closed(), until)
             except RulesetError as fault:
                 ready = _broken(held, now, fault)
@@ -263,10 +281,19 @@ async def leave(connection: Any, worker: UUID) -> None:  # noqa: ANN401 - as abo
     await connection.execute(_LEAVE, worker)
 
 
-async def in_force_now(connection: Any, catalogue: Catalogue, *, now: datetime) -> Snapshot:  # noqa: ANN401 - as above
-    """The snapshot in force at a moment. Raises RulesetError, and the database's error."""
+async def in_force_now(
+    connection: Any,  # noqa: ANN401 - as above
+    catalogue: Catalogue,
+    *,
+    now: datetime,
+    law: Law,
+) -> Snapshot:
+    """The snapshot in force at a moment, `law` as configuration has it. Raises RulesetError, and the database's error.
+
+    The notices that there are go with it.
+    """
     whole = await load(connection, await ruleset_store.latest(connection), catalogue)
-    return compile_ruleset(in_force(whole, now), catalogue)
+    return compile_ruleset(in_force(whole, now), catalogue, law=await law_now(connection, law))
 
 
 async def load(connection: Any, number: int, catalogue: Catalogue) -> Ruleset:  # noqa: ANN401 - as above

@@ -6,8 +6,8 @@ A predicate speaks of the row as `t` and of the caller by named parameters; a no
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from authz.subjects import active, assignee, recipient
-from models.vocabulary import Purpose, Role
+from authz.subjects import active, assignee, recipient, willing
+from models.vocabulary import BlindColumn, Category, Purpose, Role
 
 _APPLIED = "('SUBMITTED','UNDERWRITING','DECLINED','AWAITING_PAYMENT')"
 _ISSUED = "('IN_FORCE','GRACE','LAPSED','SURRENDERED','EXPIRED','TERMINATED')"
@@ -61,8 +61,27 @@ def audience(role: Role) -> str:
     return (
         "(SELECT DISTINCT ON (c.audience_id) c.audience_id, c.person_id FROM consent c"
         f" WHERE c.purpose = 'marketing' AND {recipient(role, 'c.recipient_id')} AND {active('c')}"
-        " ORDER BY c.audience_id)"
+        f" AND {willing('c.person_id')} ORDER BY c.audience_id)"
     )
+
+
+def targeted(role: Role, campaign: str, least: str) -> str:
+    """SQL: is person `t` of those in the recipient's audience whom a running campaign of its own meets? (C20, C21)
+
+    A tag that fewer than `least` of the audience have counts for nothing: else a campaign of it and a common one would
+    tell who has it. Who is met has one of the tags, so only those are whose consent lets the recipient know them.
+    """
+    tag = Category.TAG.bit
+    people = (
+        "FROM campaign m"
+        f' JOIN blind_index b ON b."column" = {int(BlindColumn.TAG)} AND b.digest = ANY(m.tag_digests)'
+        f" JOIN consent c ON c.person_id = b.person_id AND c.purpose = 'marketing' AND c.categories & {tag} <> 0"
+        f" AND {recipient(role, 'c.recipient_id')} AND {active('c')} AND {willing('c.person_id')}"
+        f" WHERE m.id = {campaign} AND {recipient(role, 'm.recipient_id')}"
+        " AND m.ended_at IS NULL AND m.opens_at <= now() AND m.closes_at > now()"
+    )
+    common = f"ARRAY(SELECT b.digest {people} GROUP BY b.digest HAVING count(DISTINCT c.person_id) >= {least})"
+    return f"t.id IN (SELECT c.person_id {people} AND b.digest = ANY({common}))"
 
 
 def _of_policies(policy: Callable[[str], str], *, narrow: bool) -> Rows:
@@ -150,7 +169,11 @@ def _risk_verification() -> Scope:
     return {
         "person": Rows(_assigned_case(Role.RISK_ANALYST, "v.person_id = t.id")),
         "claim": Rows(claim("t")),
-        "policy": Rows(f"EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = t.id AND {claim('c')})", within=_OF_CLAIM),
+        "policy": Rows(
+            f"(EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = t.id AND {claim('c')})"
+            f" OR {_applied_for('t')} AND {_assigned_case(Role.RISK_ANALYST, 'v.policy_id = t.id')})",
+            within=_OF_CLAIM,
+        ),
     }
 
 
@@ -189,6 +212,11 @@ def _disclosures_in_hand() -> str:
 def approved(alias: str) -> str:
     """SQL: is this disclosure case approved, open and unexpired? (C25, C45)"""
     return f"{alias}.approved_at IS NOT NULL AND {alias}.closed_at IS NULL AND {alias}.expires_at > now()"
+
+
+def _applied_for(alias: str) -> str:
+    """SQL: was this policy ever more than a draft? That is nobody's business but its drafters'."""
+    return f"{alias}.status <> 'DRAFT'"
 
 
 def reported(alias: str) -> str:
@@ -249,18 +277,26 @@ def _engaged(role: Role, *, cases: bool) -> Scope:
     """Partners engaged on single claims or cases (C17): these, their policies and the policies' persons."""
     work = assignee(role, "a")
     ids = f"SELECT a.claim_id FROM assignment a WHERE {work} AND a.claim_id IS NOT NULL"
-    people_in_hand = ""
+    people_in_hand, policies_in_hand = "", ""
     if cases:
         in_hand = f"FROM verification_case v JOIN assignment a ON a.verification_case_id = v.id WHERE {work}"
         ids += f" UNION SELECT v.claim_id {in_hand} AND v.claim_id IS NOT NULL"
-        people_in_hand = f" UNION SELECT v.person_id {in_hand}"
+        applied = f"SELECT v.policy_id {in_hand} AND v.policy_id IS NOT NULL"
+
+        def policy(alias: str) -> str:
+            return f"{_applied_for(alias)} AND {alias}.id IN ({applied})"
+
+        people_in_hand = f" UNION SELECT v.person_id {in_hand} UNION {_parties('policy', policy)}"
+        policies_in_hand = f" OR {policy('t')}"
 
     def claim(alias: str) -> str:
         return f"{reported(alias)} AND {alias}.id IN ({ids})"
 
     return {
         "person": Rows(f"t.id IN ({_parties('claim', claim)}{people_in_hand})", within=_OF_POLICY),
-        "policy": Rows(f"t.id IN (SELECT c.policy_id FROM claim c WHERE {claim('c')})", within=_OF_CLAIM),
+        "policy": Rows(
+            f"(t.id IN (SELECT c.policy_id FROM claim c WHERE {claim('c')}){policies_in_hand})", within=_OF_CLAIM
+        ),
         "claim": Rows(claim("t")),
     }
 

@@ -10,6 +10,13 @@ _BASES = tuple(Basis)
 NOTHING = 1
 """The situation of a datum that no record ties to the subject and nothing opens: {(none, none)}."""
 
+UNCOVERED = 1 << (len(_RELATIONS) * len(_BASES))
+"""The situation of a datum whose use no notice tells of that its data subject agreed to (C75): no pair, not even
+(none, none), so that no rule fits it."""
+
+UNTOLD = "no notice agreed to"
+"""How records say it."""
+
 
 def pair_bit(relation: Relation, basis: Basis) -> int:
     """The bit of one pair."""
@@ -22,6 +29,13 @@ def pairs(situation: int) -> Iterator[tuple[Relation, Basis]]:
         for basis in _BASES:
             if (situation or NOTHING) & pair_bit(relation, basis):
                 yield relation, basis
+
+
+def words(situation: int) -> list[str]:
+    """A situation as records say it: `relation/basis` of each pair, or that nothing was told of the use (C75)."""
+    if situation == UNCOVERED:
+        return [UNTOLD]
+    return [f"{relation}/{basis}" for relation, basis in pairs(situation)]
 
 
 def holds(situation: int, relation: str, basis: str) -> bool:

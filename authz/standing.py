@@ -46,6 +46,8 @@ _WHY = {
 }
 Learner = Callable[[Any], Awaitable[None]]
 """Learns what else has been taken back, from the connection it is given."""
+Lack = Callable[[Token], str | None]
+"""Why a token that nobody took back does not stand all the same, or None."""
 _log = logging.getLogger("needful.standing")
 
 
@@ -64,10 +66,14 @@ async def revoke(connection: Any, kind: Revoked, *keys: object) -> None:  # noqa
 class Standing:
     """What one worker knows of revocations."""
 
-    def __init__(self, connect: Callable[[], Any], *also: Learner) -> None:
-        """`connect` gives a connection of its own: the pool may be busy. `also` learn from it each time."""
+    def __init__(self, connect: Callable[[], Any], *also: Learner, lacks: Lack = lambda _: None) -> None:
+        """`connect` gives a connection of its own: the pool may be busy. `also` learn from it each time.
+
+        `lacks` says, by what they learned, what else a token would need to stand.
+        """
         self._connect = connect
         self._also = also
+        self._lacks = lacks
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._revoked: dict[tuple[str, str], tuple[float, float]] = {}
         self._since = _BEGINNING
@@ -84,7 +90,7 @@ class Standing:
         """Why a token no longer stands, or None. Raises StandingUnknownError."""
         if time.monotonic() - self._asked > STALE_SECONDS:
             await self.ask()
-        return self._why(token) if self._revoked else None
+        return (self._why(token) if self._revoked else None) or self._lacks(token)
 
     def _why(self, token: Token) -> str | None:
         for kind, key in token.names:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from authz.caveats import Caveat
+from models.cases import SHOWN, Aspect
 from models.vocabulary import PARTNER_ROLES, Purpose, Role
 
 
@@ -53,3 +54,24 @@ def recipient(role: Role, column: str) -> str:
 def active(alias: str) -> str:
     """SQL: is this consent neither withdrawn nor expired?"""
     return f"{alias}.withdrawn_at IS NULL AND ({alias}.expires_at IS NULL OR {alias}.expires_at > now())"
+
+
+def lasting(alias: str, longest_days: int) -> str:
+    """SQL: the same, and is it no older than the law lets a consent last? 0 days: that is for ever."""
+    if not longest_days:
+        return active(alias)
+    return f"{active(alias)} AND {alias}.granted_at > now() - interval '{longest_days} days'"
+
+
+def of_aspects(alias: str) -> str:
+    """SQL: the categories that this verification case opens at most; one that names no aspect, all (C11)."""
+    each = (
+        f"CASE WHEN {alias}.aspects & {1 << place} <> 0 THEN {SHOWN[aspect]} ELSE 0 END"
+        for place, aspect in enumerate(Aspect)
+    )
+    return f"(CASE WHEN {alias}.aspects IS NULL THEN -1 ELSE {' | '.join(each)} END)"
+
+
+def willing(person: str) -> str:
+    """SQL: has this person refused marketing by no channel? Who refused one is in nobody's audience (C20)."""
+    return f"NOT EXISTS (SELECT FROM marketing_refusal mr WHERE mr.person_id = {person} AND mr.allowed_at IS NULL)"

@@ -5,7 +5,6 @@ reported then, and lapses once it has been reported for 30 days and still nobody
 one at a time does the work.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from typing import Any
 from authz.compile import Snapshot
 from authz.grants import Grant, granted
 from authz.reviews import ITSELF, Decided, GrantState, Reviewed, Reviewer, keep, lock, review
-from models.faults import NO_ANSWER
+from models.keeping import keep as keep_at
 from models.reviews import Decision
 
 EVERY_SECONDS = 3600.0
@@ -110,10 +109,8 @@ async def keep_looking(
     sound: Sound,
 ) -> None:
     """Look after the grants each hour, for as long as the task lives."""
-    while True:
-        try:
-            async with pool.acquire(timeout=5.0) as connection:
-                await look_after(connection, snapshot(), days=days, now=clock(), sound=sound)
-        except NO_ANSWER:
-            _log.warning("grants are looked after again in an hour: the database does not answer")
-        await asyncio.sleep(EVERY_SECONDS)
+
+    async def look(connection: Any, *, now: datetime) -> None:  # noqa: ANN401 - as above
+        await look_after(connection, snapshot(), days=days, now=now, sound=sound)
+
+    await keep_at(pool, look, clock=clock, every=EVERY_SECONDS, name="grants")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from authz.compile import Slice
 from authz.scope import approved, reported
 from authz.situations import pair_bit
-from authz.subjects import active, assignee, recipient
+from authz.subjects import assignee, lasting, of_aspects, recipient, willing
 from authz.vocabulary import Basis, DataSubject, Relation
 from models.vocabulary import PARTNER_ROLES, PERSON_ROLES, Purpose, Role
 
@@ -86,6 +86,9 @@ class SituationSql:
     parts: tuple[Part, ...]
     masks: tuple[Mask, ...]
     joins_policy: bool
+    covered: str | None = None
+    """The categories, as a stored set, that the notice which the data subject agreed to tells of; None: all that the
+    slice could show, whichever it is."""
 
     @property
     def bits(self) -> str | None:
@@ -102,6 +105,25 @@ def situation_sql(compiled: Slice, table: str, *, of: DataSubject) -> SituationS
         parts=parts,
         masks=tuple(_masks(asked)),
         joins_policy=joins and bool(parts),
+        covered=covered_sql(compiled, asked.person),
+    )
+
+
+def covered_sql(compiled: Slice, person: str) -> str | None:
+    """SQL: the categories, a stored set, that the notice which `person` (SQL) agreed to tells of; None: all there are.
+
+    First known under one counts as well. Who agreed to none stands under the first, and so does somebody who is
+    nobody's known person.
+    """
+    versions = compiled.terms.versions
+    if not versions:
+        return None
+    # A version that this worker does not know yet tells of nothing.
+    known = " ".join(f"WHEN {number} THEN {categories}" for number, categories in versions)
+    return (
+        f"coalesce((SELECT CASE g.notice {known} ELSE 0 END FROM notice_agreement g JOIN notice gn"
+        f" ON gn.number = g.notice AND gn.effective_from <= now() WHERE g.person_id = {person}"
+        f" AND g.agrees IS NOT FALSE ORDER BY g.notice DESC LIMIT 1), {versions[0][1]})::bigint"
     )
 
 
@@ -138,6 +160,17 @@ class _Asked:
     @property
     def role(self) -> Role:
         return self.slice.role
+
+    def opened(self, consent: str) -> str:
+        """SQL: the categories that a consent opens. Where some stand apart, others with them do not open them."""
+        categories, apart = f"{consent}.categories", self.slice.terms.apart
+        if not apart:
+            return categories
+        return f"CASE WHEN {categories} & {~apart} = 0 THEN {categories} ELSE {categories} & {~apart} END"
+
+    def live(self, consent: str) -> str:
+        """SQL: does a consent count today? None counts for longer than the law in force lets one last."""
+        return lasting(consent, self.slice.terms.longest_days)
 
     @property
     def about_user(self) -> bool:
@@ -237,7 +270,7 @@ def _holder_tie(asked: _Asked, record: str) -> dict[Relation, str]:
 
 
 def _policies(asked: _Asked) -> Part | None:
-    record = {"person": "w", "device": "w", "policy": "t"}.get(asked.table, "p")
+    record = "w" if asked.about_user else {"policy": "t"}.get(asked.table, "p")
     statuses = _OPEN_POLICY.get(asked.slice.purpose, ())
     if asked.slice.purpose == Purpose.APPLICATION and asked.role == Role.BROKER_AGENT:
         statuses = ("DRAFT", *statuses)
@@ -306,7 +339,9 @@ def _case_masks(  # noqa: PLR0913 - the parts of one subquery
     asked: _Asked, basis: Basis, *, tie: str, live: str, record: str, source: str
 ) -> Iterator[Mask]:
     """Masks of cases that tie by assignment."""
-    opened = f"CASE WHEN {live} THEN {record}.categories ELSE 0 END"
+    categories = f"({asked.opened(record)}) & {of_aspects('v')}" if basis == Basis.CONSENT else f"{record}.categories"
+    lawful = basis in asked.slice.terms.bases
+    opened = f"CASE WHEN {live} THEN {categories} ELSE 0 END" if lawful else "0"
     named = Relation.ASSIGNED in asked.slice.relations
     if named:
         yield _mask(Relation.ASSIGNED, basis, f"{opened} | {TIE}", f"{source} AND {tie}", record)
@@ -321,14 +356,11 @@ def _mask(relation: Relation, basis: Basis, opened: str, source: str, record: st
 
 
 def _verification_masks(asked: _Asked) -> Iterator[Mask]:
-    covered = {
-        "claim": " AND v.claim_id = t.id",
-        "policy": " AND EXISTS (SELECT 1 FROM claim vc WHERE vc.id = v.claim_id AND vc.policy_id = t.id)",
-        "beneficiary": " AND EXISTS (SELECT 1 FROM claim vc WHERE vc.id = v.claim_id AND vc.policy_id = t.policy_id)",
-    }.get(asked.table, "")
+    claims = " AND v.claim_id = t.id"
+    covered = {"claim": claims, "policy": _of_matter("t.id"), "beneficiary": _of_matter("t.policy_id")}
     live = (
         "v.closed_at IS NULL AND n.person_id = v.person_id AND n.purpose = 'verification'"
-        f" AND {recipient(asked.role, 'n.recipient_id')} AND {active('n')}"
+        f" AND {recipient(asked.role, 'n.recipient_id')} AND {asked.live('n')}"
     )
     return _case_masks(
         asked,
@@ -337,9 +369,16 @@ def _verification_masks(asked: _Asked) -> Iterator[Mask]:
         live=live,
         record="n",
         source=(
-            f"verification_case v JOIN consent n ON n.id = v.consent_id WHERE v.person_id = {asked.person}{covered}"
+            f"verification_case v JOIN consent n ON n.id = v.consent_id WHERE v.person_id = {asked.person}"
+            f"{covered.get(asked.table, '')}"
         ),
     )
+
+
+def _of_matter(policy: str) -> str:
+    """A case on a claim covers that claim's policy; one of underwriting covers the policy that it names."""
+    claim = f"EXISTS (SELECT 1 FROM claim vc WHERE vc.id = v.claim_id AND vc.policy_id = {policy})"
+    return f" AND (v.policy_id = {policy} OR {claim})"
 
 
 def _disclosure_masks(asked: _Asked) -> Iterator[Mask]:
@@ -362,11 +401,13 @@ def _consent_masks(asked: _Asked) -> Iterator[Mask]:
         f" AND {recipient(asked.role, 'n.recipient_id')}"
     )
     marketing = asked.slice.purpose == Purpose.MARKETING
+    if marketing:
+        source += f" AND {willing(asked.person)}"
     if marketing and Relation.AUDIENCE in asked.slice.relations:
-        opened = f"CASE WHEN {active('n')} THEN n.categories ELSE 0 END"
+        opened = f"CASE WHEN {asked.live('n')} THEN {asked.opened('n')} ELSE 0 END"
         yield _mask(Relation.AUDIENCE, Basis.CONSENT, f"{opened} | {TIE}", source, "n")
     elif asked.slice.tells_untied(Basis.CONSENT):
-        yield _mask(Relation.NONE, Basis.CONSENT, "n.categories", f"{source} AND {active('n')}", "n")
+        yield _mask(Relation.NONE, Basis.CONSENT, asked.opened("n"), f"{source} AND {asked.live('n')}", "n")
 
 
 def _in(column: str, words: tuple[str, ...]) -> str:

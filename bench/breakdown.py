@@ -15,7 +15,7 @@ from unittest import mock
 
 from starlette.requests import Request
 
-from app import Settings, build_service
+from app import build_service
 from authz.ruleset_watch import RulesetWatch
 from authz.standing import Standing
 from authz.token_keys import TokenKeys
@@ -29,6 +29,7 @@ from resolvers import compiler, disclosure, endpoint, operations, report, run
 from resolvers.authentication import Authentication
 from resolvers.rates import Rates, RateSettings
 from resolvers.rows import Rows
+from resolvers.serving.settings import Settings
 from resolvers.statements import Statement
 
 PARTS: dict[str, tuple[tuple[Any, str], ...]] = {

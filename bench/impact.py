@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from authz.default_ruleset import bring_up, default_content
+from authz.default_ruleset import default_content
 from authz.rules import Rule
 from authz.ruleset_store import Content
 from authz.situations import pair_bit
@@ -33,6 +33,7 @@ from models.embedded import Database, database
 from models.installation import open_installation
 from models.person_references import BITS
 from models.vocabulary import Category, Purpose, Role, to_bits
+from privacy.bring_up import bring_up
 from resolvers.impacts import sides_of
 from schema.build import build_catalogue, build_schema
 

@@ -50,7 +50,6 @@ Json = Any
 
 POLICIES_ASKED = 200
 PAGES, PAGE = 5, 100
-WARM_SECONDS = 0.3
 START_SECONDS = 60
 
 _POLICY = """
@@ -154,6 +153,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of one window")
+    parser.add_argument("--warm", type=float, default=0.3, help="seconds before a window that do not count")
     parser.add_argument("--most", type=int, default=20_000, help="requests in one window")
     parser.add_argument("--executions", type=int, default=200, help="of Q2 in process")
     parser.add_argument("--assigned", action="store_true", help="give every claim to the handler: more to open")
@@ -270,7 +270,7 @@ def _load(target: Target, requests: list[str], connections: int, arguments: argp
         "host": "127.0.0.1",
         "port": target.port,
         "connections": connections,
-        "warm": WARM_SECONDS,
+        "warm": arguments.warm,
         "seconds": arguments.seconds,
         "most": arguments.most,
         "requests": requests,
@@ -318,7 +318,7 @@ def _measure(
                     window = _load(target, requests, connections, arguments)
                     after = _cpu(target.process), _cpu_of_children(postmaster)
                     # Warming up is in the processor time and not in the count: bring them together by the time passed.
-                    sent = window["count"] * (1 + WARM_SECONDS / arguments.seconds)
+                    sent = window["count"] + arguments.warm * window["rate"]
                     server, postgres = (1000 * (b - a) / sent for a, b in zip(before, after, strict=True))
                     place = {"round": number, "query": query, "connections": connections, "target": name}
                     windows.append({**place, **window, "server_ms": server, "postgres_ms": postgres})

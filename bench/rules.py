@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from app import Settings, build_service, spare_the_collector
+from app import build_service, spare_the_collector
 from authz import ruleset_store
 from authz.callers import Wanted, find_caller
 from authz.catalogue import Catalogue
 from authz.compile import compile_ruleset
-from authz.default_ruleset import bring_up, default_content
+from authz.default_ruleset import default_content
 from authz.rules import Rule
 from authz.ruleset_store import Content
 from authz.rulesets import Rulesets
@@ -40,7 +40,9 @@ from models.embedded import database
 from models.installation import Installation, open_installation
 from models.rulesets import RulesetKind
 from models.vocabulary import Category, Purpose, Role, to_bits
+from privacy.bring_up import bring_up
 from resolvers.operations import Request, Service
+from resolvers.serving.settings import Settings
 from schema.build import build_catalogue, build_schema
 from vault.keyring import load_or_create
 

@@ -4,6 +4,7 @@ The console is a client of the API inside its process. So every decision, refusa
 API's own, and no page can show or do what its visitor could not ask for directly.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,11 +13,11 @@ from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.types import Message
 
-from resolvers.endpoint import GRAPHQL, Endpoint
+from resolvers.endpoint import Endpoint, within
 
 _FOLDER = Path(__file__).parent / "documents"
+_SPREAD, _FRAGMENT = re.compile(r"\.\.\.(\w+)"), re.compile(r"^fragment (\w+) on", re.MULTILINE)
 _PURPOSE = "administration"
 
 
@@ -83,22 +84,8 @@ class Asker:
 
 @cache
 def document(name: str) -> str:
-    """The text of a document."""
-    return (_FOLDER / f"{name}.graphql").read_text(encoding="utf-8")
-
-
-def within(http: Request, token: str | None, body: Mapping[str, Any], *, purpose: str | None = None) -> Request:
-    """A request to the API by whoever sent this one: from the same address, with a token if there is one."""
-    text = orjson.dumps(body)
-    headers = [(b"content-type", b"application/json"), (b"accept", GRAPHQL.encode())]
-    if token is not None:
-        headers.append((b"authorization", b"Bearer " + token.encode()))
-    if purpose is not None:
-        headers.append((b"x-purpose", purpose.encode()))
-    scope = {**http.scope, "method": "POST", "path": "/graphql", "raw_path": b"/graphql", "query_string": b""}
-    sent = iter([{"type": "http.request", "body": text, "more_body": False}])
-
-    async def receive() -> Message:
-        return next(sent, {"type": "http.disconnect"})
-
-    return Request({**scope, "headers": headers}, receive)
+    """The text of a document, with the fragments that several documents share."""
+    text = (_FOLDER / f"{name}.graphql").read_text(encoding="utf-8")
+    shared = sorted(set(_SPREAD.findall(text)) - set(_FRAGMENT.findall(text)))
+    parts = [(_FOLDER / "fragments" / f"{one}.graphql").read_text(encoding="utf-8") for one in shared]
+    return "\n".join((text, *parts))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from authz.catalogue import Catalogue
+from authz.compile import Snapshot
 from authz.rules import BUDGET_COLUMNS, RulesetError, parse_budget, parse_rule
 from authz.ruleset_store import Content
 from authz.workbench.cases import Case, CaseGroup, Coverage, coverage, from_now_on, read_cases, run_cases, write_cases
@@ -75,17 +76,17 @@ def cases_changed(draft: DraftSaid) -> list[ChangedGroup] | None:
     return found
 
 
-def told_of(draft: DraftSaid, changes: Changes, catalogue: Catalogue, now: datetime) -> Told:
+def told_of(draft: DraftSaid, changes: Changes, snapshot: Snapshot, now: datetime) -> Told:
     """The findings that a draft has with further changes, and has not without them."""
     try:
-        after = changes.applied_to(draft.after)
-        found = findings(after, catalogue=catalogue, parent=draft.before, now=now)
-        old = {
-            (one.kind, one.message) for one in findings(draft.after, catalogue=catalogue, parent=draft.before, now=now)
-        }
+        before, after = (
+            findings(content, catalogue=snapshot.catalogue, parent=draft.before, now=now, law=snapshot.law)
+            for content in (draft.after, changes.applied_to(draft.after))
+        )
+        old = {(one.kind, one.message) for one in before}
     except RulesetError as refused:
         return Told(refused=invalid(refused))
-    return Told([one for one in found if (one.kind, one.message) not in old][:_MOST_FINDINGS])
+    return Told([one for one in after if (one.kind, one.message) not in old][:_MOST_FINDINGS])
 
 
 def differs(draft: DraftSaid, catalogue: Catalogue, now: datetime) -> list[Cell]:

@@ -16,14 +16,14 @@ from authz.bodies import BodyTooLargeError, read_body
 from authz.seen import seen_in
 from authz.sessions import Refusal, Sessions
 from authz.tokens import Token
-from console.asking import Asker, Problem, Refused, within
+from console.asking import Asker, Problem, Refused
 from console.assets import address
 from console.forms import fields_of
 from console.languages import Language, Messages, messages, wanted
 from console.visits import CSRF, Cookies, Visit
 from models.faults import NO_ANSWER
 from models.vocabulary import Role
-from resolvers.endpoint import Endpoint
+from resolvers.endpoint import Endpoint, within
 from resolvers.oidc import StaffLogin
 from resolvers.problems import Code, RequestRefusedError
 

@@ -1,24 +1,93 @@
 """Cases that decisions rest on: verification (C11), rights requests (C64, C65), disclosures (C25, C45)."""
 
+from collections.abc import Mapping
+from enum import StrEnum
+
 from tortoise import fields
 from tortoise.models import Model
 
-from models.vocabulary import Purpose
+from models.vocabulary import Category, Purpose, to_bits
+
+
+class Aspect(StrEnum):
+    """What of a person is verified (C11). Order gives the bit: append only."""
+
+    IDENTITY = "IDENTITY"
+    ASSETS = "ASSETS"
+    HEALTH = "HEALTH"
+
+
+SHOWN: Mapping[Aspect, int] = {
+    Aspect.IDENTITY: to_bits(
+        {
+            Category.NAME,
+            Category.GOVERNMENT_ID,
+            Category.DEMOGRAPHIC,
+            Category.PHONE,
+            Category.EMAIL,
+            Category.ADDRESS,
+            Category.OCCUPATION,
+        }
+    ),
+    Aspect.ASSETS: to_bits(
+        {Category.NAME, Category.BANK_ACCOUNT, Category.FINANCIAL, Category.EXPENSE, Category.OCCUPATION}
+    ),
+    Aspect.HEALTH: to_bits({Category.NAME, Category.HEALTH, Category.INCIDENT, Category.EXPENSE, Category.DEMOGRAPHIC}),
+}
+"""The most that a case about an aspect opens of what its consent does, as stored sets: who verifies assets sees no
+diagnosis, whatever was agreed to (C16)."""
+
+
+class VerificationOutcome(StrEnum):
+    """What a source says of one aspect."""
+
+    CONFIRMED = "CONFIRMED"
+    CONTRADICTED = "CONTRADICTED"
+    NOT_FOUND = "NOT_FOUND"
 
 
 class VerificationCase(Model):
-    """A check of one person's data with a third party; live while it and the consent it names are."""
+    """A check of one person's data with a third party; live while it and the consent it names are.
+
+    It is about a claim or, for underwriting, a policy. The source is an organization or, by `source_name`, an authority
+    or institution. `aspects` is a set by the order of `Aspect`; `opened_by` is an account's id.
+    """
 
     id = fields.UUIDField(primary_key=True)
     person = fields.ForeignKeyField("models.Person", on_delete=fields.RESTRICT)
     claim = fields.ForeignKeyField("models.Claim", on_delete=fields.RESTRICT, null=True)
+    policy = fields.ForeignKeyField("models.Policy", on_delete=fields.RESTRICT, null=True)
+    source = fields.ForeignKeyField("models.Organization", on_delete=fields.RESTRICT, null=True)
+    source_name = fields.CharField(max_length=120, null=True)
+    aspects = fields.IntField(null=True)
+    opened_by = fields.UUIDField(null=True)
     consent = fields.ForeignKeyField("models.Consent", on_delete=fields.RESTRICT)
     opened_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "verification_case"
-        indexes = (("person_id",), ("claim_id",), ("consent_id",))
+        indexes = (("person_id",), ("claim_id",), ("consent_id",), ("policy_id",))
+
+
+VERIFICATION: tuple[str, ...] = (
+    (
+        "ALTER TABLE verification_case ADD CONSTRAINT verification_case_one_matter"
+        " CHECK (num_nonnulls(claim_id, policy_id) < 2)"
+    ),
+    (
+        "ALTER TABLE verification_case ADD CONSTRAINT verification_case_one_source"
+        " CHECK (num_nonnulls(source_id, source_name) < 2)"
+    ),
+    (
+        "CREATE TABLE verification_result (id uuid PRIMARY KEY, case_id uuid NOT NULL REFERENCES verification_case,"
+        " aspect text NOT NULL CHECK (aspect IN ('IDENTITY', 'ASSETS', 'HEALTH')),"
+        " outcome text NOT NULL CHECK (outcome IN ('CONFIRMED', 'CONTRADICTED', 'NOT_FOUND')), note text,"
+        " recorded_at timestamptz NOT NULL, recorded_by uuid NOT NULL)"
+    ),
+    "CREATE INDEX verification_result_case ON verification_result (case_id, recorded_at)",
+)
+"""What comes with cases opened by the service: one matter, one source, and what the source said, never changed."""
 
 
 class RightsRequest(Model):

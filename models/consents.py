@@ -11,7 +11,8 @@ class Consent(Model):
 
     `audience_id` is the only id under which a marketing recipient knows the person: a keyed hash of
     recipient and person, so that two recipients cannot match their lists (C21, C37). `guardian` is who
-    agreed for a person under age (C71).
+    agreed for a person under age (C71), `withdrawn_by` who took it back: the person, or a guardian of theirs.
+    What was agreed to is never changed, only ended.
     """
 
     id = fields.UUIDField(primary_key=True)
@@ -26,6 +27,9 @@ class Consent(Model):
     notice_hash = fields.CharField(max_length=64)
     granted_at = fields.DatetimeField()
     withdrawn_at = fields.DatetimeField(null=True)
+    withdrawn_by = fields.ForeignKeyField(
+        "models.Person", on_delete=fields.RESTRICT, related_name="consents_taken_back", null=True
+    )
     expires_at = fields.DatetimeField(null=True)
     audience_id = fields.UUIDField(null=True)
 
@@ -37,4 +41,5 @@ class Consent(Model):
             ("recipient_id", "id"),
             ("purpose", "recipient_id", "audience_id"),
             ("guardian_id",),
+            ("withdrawn_by_id",),
         )

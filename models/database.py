@@ -53,10 +53,24 @@ MODULES = (
     "models.virtual_phones",
 )
 
-APPEND_ONLY = ("correction", "correction_recipient", "grant_review", "rule_review", "ruleset", "ruleset_text")
-"""Tables whose rows the application role can add and read, and neither change nor delete (C56, C59, C64)."""
+APPEND_ONLY = (
+    "correction",
+    "correction_recipient",
+    "grant_review",
+    "notice",
+    "notice_agreement",
+    "notice_function",
+    "rule_review",
+    "ruleset",
+    "ruleset_text",
+    "verification_result",
+)
+"""Tables whose rows the application role can add and read, and neither change nor delete (C56, C59, C64, C75)."""
 
 CHANGED_IN_PART = {
+    "campaign": ("ended_at", "ended_by"),
+    "marketing_refusal": ("allowed_at", "allowed_by"),
+    "virtual_phone": ("ended_at",),
     "broken_glass": (
         "ended_at",
         "ended_by",
@@ -67,6 +81,12 @@ CHANGED_IN_PART = {
         "announced_at",
         "reminded_at",
     ),
+    "impact_assessment": ("notice", "reminded_at"),
+    "consent": ("withdrawn_at", "withdrawn_by_id"),
+    "verification_case": ("closed_at",),
+    "guardian_link": ("revoked_at", "revoked_by"),
+    "guardian_request": ("state", "decided_at", "decided_by", "note", "child_digest", "stated_sealed", "differing"),
+    "minor_case": ("closed_at", "outcome", "closed_by"),
     "rule_draft": (
         "parent",
         "editors",
@@ -85,7 +105,7 @@ CHANGED_IN_PART = {
     ),
 }
 """Tables whose rows the application role never deletes, by the columns that it may change: who asked for what, for whom
-and until when stays as it was said (C46, C55)."""
+and until when stays as it was said (C46, C55, C68, C77)."""
 
 READ_ONLY = (
     "agreement",

@@ -13,6 +13,16 @@ NO_ANSWER = (
 )
 """How a database that cannot be had shows itself; the third when a connection breaks in the middle of an answer."""
 
+PASSING = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    *(fault for fault in NO_ANSWER if fault is not asyncpg.PostgresError),
+)
+"""Of these, what may go by itself: nothing that the database refuses."""
+
 
 def place(fault: BaseException) -> str:
     """Kind and place of an exception and of what led to it. Not its text, which may hold a caller's values."""

@@ -7,7 +7,8 @@ from tortoise.models import Model
 class IdempotencyKey(Model):
     """One write done under a client's key. Key and request are kept as keyed hashes: a request holds personal data.
 
-    `noun` and `row_id` are what was written; the answer to a repeated request is read from there anew.
+    `noun` and `row_id` are what was written; the answer to a repeated request is read from there anew. A write that is
+    about no row of a noun keeps its `answer` itself (JSON), which holds nothing sensitive, under its decision's id.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -16,6 +17,7 @@ class IdempotencyKey(Model):
     request_digest = fields.BinaryField()
     noun = fields.CharField(max_length=24)
     row_id = fields.UUIDField()
+    answer = fields.TextField(null=True)
     expires_at = fields.DatetimeField()
 
     class Meta:

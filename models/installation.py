@@ -39,6 +39,11 @@ class Installation:
         return self.root / "token-keys.json"
 
     @property
+    def receipt_keys_path(self) -> Path:
+        """The keys that sign consent receipts."""
+        return self.root / "receipt-keys.json"
+
+    @property
     def metrics_token_path(self) -> Path:
         """What whoever reads the metrics shows."""
         return self.root / "metrics-token"

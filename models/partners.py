@@ -29,6 +29,7 @@ class Agreement(Model):
     valid_from = fields.DatetimeField()
     valid_to = fields.DatetimeField()
     attested_at = fields.DatetimeField(null=True)
+    attested_until = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)
 
     class Meta:

@@ -7,12 +7,16 @@ from models.sealed import SealedField
 
 
 class VirtualPhone(Model):
-    """One relay number per (organization, person); no organization means the brokerage itself."""
+    """One relay number per (organization, person); no organization means the brokerage itself.
+
+    `number_digest` (HMAC-SHA-256) outlives the number, so that it is never given again.
+    """
 
     id = fields.UUIDField(primary_key=True)
     person = fields.ForeignKeyField("models.Person", on_delete=fields.RESTRICT)
     organization = fields.ForeignKeyField("models.Organization", on_delete=fields.RESTRICT, null=True)
     number_sealed = SealedField()
+    number_digest = fields.BinaryField(null=True)
     issued_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
 

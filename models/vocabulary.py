@@ -119,3 +119,5 @@ class BlindColumn(IntEnum):
     USERNAME = 4
     LOGIN_PHONE = 5
     """The phone of a person with an account, under the phone's key: unique, as a username is (C01, C49)."""
+    TAG = 6
+    """One digest a tag: campaigns select by them (C20, C21)."""

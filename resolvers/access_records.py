@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from authz.situations import pairs
+from authz.situations import words
 from ledger.bodies import MALFORMED, SaidEntry, record_of
 from ledger.rows import RECORDS, Kind, time_text
 from ledger.searches import NEWEST, YEARS, Fetch, Row, Sought, find_rows
@@ -82,7 +82,7 @@ def _entry(entry: SaidEntry) -> dict[str, Any]:
         "coordinates": list(entry.coordinates),
         "effect": entry.effect,
         "reason": entry.reason,
-        "situation": [f"{relation}/{basis}" for relation, basis in pairs(entry.situation)] if entry.of else [],
+        "situation": words(entry.situation) if entry.of else [],
         "persons": [str(who) for who in dict.fromkeys(who for who, _ in entry.of)],
         "records": [f"{RECORDS[one[0]]} {one[1]}" for one in records if one],
     }

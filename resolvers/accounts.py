@@ -11,6 +11,7 @@ from authz.sessions import Opened, Owner, Refusal
 from models.formats import FormatError, mobile_number
 from models.people import PersonSource
 from models.vocabulary import BlindColumn, Retention, Role
+from privacy.notices import collected_under
 from resolvers.disclosure import open_texts
 from resolvers.payloads import Problem, ProblemCode, Write
 from vault.blind import blind
@@ -130,6 +131,7 @@ async def _create(write: Write, *, phone: str, username: str, password_hash: str
     sealed_phone = seal(key, phone, label=phone_label, row=person.bytes)
     sealed_username = seal(key, username, label=username_label, row=account.bytes)
     await connection.execute(_PERSON, person, PersonSource.REGISTERED.value, sealed_phone)
+    await collected_under(connection, person, now=write.now)
     await connection.execute(_DATA_KEY, person, int(Retention.ACCOUNT), key.wrapped)
     await connection.execute(_ACCOUNT, account, person, sealed_username, write.now)
     phone_digest = blind(keyring, "phone", phone)

@@ -46,6 +46,9 @@ class Arguments:
         return found
 
 
+NO_ARGUMENTS = Arguments((), (), (), frozenset())
+
+
 def read_arguments(field: GraphQLField, node: FieldNode) -> Arguments:
     """The arguments of a validated field."""
     literals, variables, mixed = [], [], []

@@ -17,6 +17,7 @@ from authz.subjects import Subject
 from ledger.rows import Named
 from ledger.searches import Fetch
 from models.vocabulary import Purpose
+from privacy.receipts import Receipts
 from resolvers.field_access import Planner
 from resolvers.selection import Selected, Selector
 from vault.keyring import Keyring
@@ -93,6 +94,7 @@ class Question:
     asked: Asked
     notes: Notes = field(default_factory=Notes)
     planner: Planner | None = None
+    receipts: Receipts | None = None
 
     @property
     def narrowed(self) -> bool:

@@ -7,18 +7,19 @@ from typing import Any
 
 from graphql import GraphQLObjectType, GraphQLSchema, SelectionSetNode, get_named_type
 
+from authz.catalogue import Coordinate
 from authz.compile import Snapshot
 from authz.narrowing import Narrowing, compares, effects_of, refused, whole
-from authz.scope import scope_of
+from authz.scope import scope_of, targeted
 from authz.vocabulary import DataSubject, Effect
-from authz.witnesses import situation_sql
+from authz.witnesses import covered_sql, situation_sql
 from models.global_ids import NodeType, from_global
 from models.vocabulary import Purpose, Role
 from resolvers import statements
 from resolvers.arguments import Arguments, read_arguments
 from resolvers.asides import Asked, RowAside, asked_of
 from resolvers.levels import LevelWork
-from resolvers.nouns import BlindFilter, Children, Convert, Link, Noun, Public, SealedColumn
+from resolvers.nouns import BlindFilter, CampaignFilter, Children, Convert, Link, Noun, Public, SealedColumn
 from resolvers.paging import AUDIENCE_PAGE, LARGEST_PAGE, page_size
 from resolvers.plan import (
     AsideCell,
@@ -52,10 +53,11 @@ from resolvers.problems import Code, RequestRefusedError, bad_id, unavailable
 from resolvers.registry import ASIDES, NOUNS
 from resolvers.selection import Selected, Selector
 from resolvers.statements import Listing, Reach, bind_name
+from resolvers.viewer import BESIDE_VIEWER
 
 _NAME = re.compile("[_A-Za-z][_0-9A-Za-z]*")
 
-CORE_FIELDS = frozenset({"__schema", "__type", "currentNotice", "permissionCatalogue"})
+CORE_FIELDS = frozenset({"__schema", "__type", "permissionCatalogue"})
 """Root fields that graphql-core runs; everything else is the plan's."""
 
 _SINGLE = {"user": "User", "policy": "Policy", "beneficiary": "Beneficiary", "claim": "Claim"}
@@ -149,15 +151,15 @@ class _Work:
         return noun.node_type
 
     def _viewer(self, field: Selected) -> RootViewer:
-        fields, users, sessions = [], [], []
+        fields, users, besides = [], [], []
         for selected in self._selector.fields("Viewer", field.below):
             if selected.name == "user":
                 pattern = f"{field.key}.{selected.key}"
                 users.append((selected.key, self.row(NOUNS["User"], selected.below, pattern)))
-            if selected.name == "sessions":
-                sessions.append((selected.key, self._asked("Viewer", selected)))
+            if selected.name in BESIDE_VIEWER:
+                besides.append((selected.key, selected.name, self._asked("Viewer", selected)))
             fields.append((selected.key, selected.name))
-        return RootViewer(field.key, tuple(fields), tuple(users), tuple(sessions))
+        return RootViewer(field.key, tuple(fields), tuple(users), tuple(besides))
 
     def row(self, noun: Noun, below: Sequence[SelectionSetNode], pattern: str) -> Level:
         build = LevelWork(noun, self._reach)
@@ -294,6 +296,14 @@ class _Work:
     def _filter(self, noun: Noun, name: str) -> tuple[str, str, Convert | None]:
         """SQL, argument name and converter of a filter. Raises FILTER_DENIED without the `filter` action."""
         known = (noun.filters or {})[name]
+        if isinstance(known, CampaignFilter):
+            if not self._restrained(noun):
+                return "FALSE", name, known.convert
+            # To be met tells of a tag, which is no less than to show it.
+            tags = self._catalogue["User.tags"]
+            self._demand(name, tags, allowed=self._slice.reveals_to_audience(tags.name))
+            sql = targeted(self._reach.role, f":{bind_name(name)}::uuid", ":audience_least::bigint")
+            return sql + self._told_of(tags), name, known.convert
         if not isinstance(known, BlindFilter):
             sql = known.sql
             if known.visible:
@@ -301,20 +311,28 @@ class _Work:
             return sql.replace("{value}", f":{bind_name(name)}"), name, known.convert
         coordinate = self._catalogue[known.coordinate]
         # A look-up by the full value confirms it, which is no less than to reveal it.
-        revealing = self._narrowing.most is Effect.REVEAL and self._categories & coordinate.category.bit
-        allowed = revealing and self._slice.may_filter(known.coordinate, 0)
-        if self._slice.closed:
-            raise unavailable()
-        if not allowed:
-            message = f"Filtering by {known.coordinate} is not allowed here. Leave out the argument {name!r}."
-            raise RequestRefusedError(
-                Code.FILTER_DENIED, message, extensions={"argument": name, "category": coordinate.category.value}
-            )
+        self._demand(name, coordinate, allowed=self._slice.may_filter(known.coordinate, 0))
         sql = (
             f'EXISTS (SELECT 1 FROM blind_index b WHERE b."column" = {int(known.column)}'
             f" AND b.digest = :{bind_name(name)}::bytea AND b.person_id = t.id)"
         )
-        return sql, name, None
+        return sql + self._told_of(coordinate), name, None
+
+    def _demand(self, argument: str, coordinate: Coordinate, *, allowed: bool) -> None:
+        """Raises FILTER_DENIED unless rules (`allowed`) and token let this be told of by whom is found."""
+        if self._slice.closed:
+            raise unavailable()
+        revealing = self._narrowing.most is Effect.REVEAL and self._categories & coordinate.category.bit
+        if not (revealing and allowed):
+            message = f"Filtering by {coordinate.name} is not allowed here. Leave out the argument {argument!r}."
+            raise RequestRefusedError(
+                Code.FILTER_DENIED, message, extensions={"argument": argument, "category": coordinate.category.value}
+            )
+
+    def _told_of(self, coordinate: Coordinate) -> str:
+        """SQL that is added: nobody is found by what no notice that they agreed to says they are looked up by (C75)."""
+        covered = covered_sql(self._slice, "t.id")
+        return f" AND {covered} & {coordinate.category.bit} <> 0" if covered else ""
 
     def _asked(self, parent: str, field: Selected) -> Asked:
         declared = get_named_type(self._field(parent, field.name).type)

@@ -2,12 +2,14 @@
 
 from models.global_ids import NodeType
 from models.vocabulary import from_bits
+from resolvers.consent_receipts import CONSENT_RECEIPT
 from resolvers.global_ids import row_of
 from resolvers.nouns import Filter, Link, Noun, Order, Public
 from resolvers.times import in_shanghai
 
 _STATUS = (
-    "CASE WHEN t.withdrawn_at IS NOT NULL THEN 'WITHDRAWN' WHEN t.expires_at <= now() THEN 'EXPIRED' ELSE 'ACTIVE' END"
+    "CASE WHEN t.withdrawn_at IS NOT NULL THEN 'WITHDRAWN' WHEN t.expires_at <= now() OR (:consent_days::int > 0"
+    " AND t.granted_at <= now() - make_interval(days => :consent_days::int)) THEN 'EXPIRED' ELSE 'ACTIVE' END"
 )
 
 
@@ -30,7 +32,9 @@ CONSENT = Noun(
         "givenByGuardian": Public("t.guardian_id IS NOT NULL"),
         "grantedAt": Public("t.granted_at", in_shanghai),
         "withdrawnAt": Public("t.withdrawn_at", in_shanghai),
+        "withdrawnByGuardian": Public("coalesce(t.withdrawn_by_id <> t.person_id, FALSE)"),
         "expiresAt": Public("t.expires_at", in_shanghai),
+        "receipt": CONSENT_RECEIPT,
     },
     orders={None: Order(("t.id",), ("uuid",))},
     filters={

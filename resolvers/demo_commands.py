@@ -14,7 +14,6 @@ from uuid import UUID
 
 from authz.commands import Done
 from authz.default_rules import read_necessity
-from authz.default_ruleset import bring_up
 from authz.rulesets import SnapshotOf
 from authz.token_keys import TokenKeys
 from authz.tokens import mint, utc_now
@@ -23,6 +22,8 @@ from models.demo.load import LoadReport, load_demo
 from models.embedded import Database
 from models.installation import Installation, InstallationError
 from models.vocabulary import Category, to_bits
+from privacy.bring_up import bring_up
+from privacy.bundles import bundle_of
 from resolvers.serving.startup import check_demo
 from resolvers.situations import Example, Finder
 from resolvers.wards import wards_of
@@ -149,11 +150,11 @@ async def _situations(
     await prepare_demo(installation, found)
     keys = KeyCache(load_or_create(installation.keyring_path, demo=installation.demo))
     token_keys = TokenKeys.load_or_create(installation.token_keys_path, demo=installation.demo)
-    matrix = read_necessity()
+    matrix, bundle = read_necessity(), bundle_of(os.environ)
     async with connect(found.application, shared=False) as pool, pool.acquire() as connection:
 
         async def wards(person: UUID) -> list[UUID]:
-            return await wards_of(connection, person, keys=keys, now=utc_now())
+            return await wards_of(connection, person, keys=keys, now=utc_now(), age_of_majority=bundle.age_of_majority)
 
         finder = Finder(connection, await snapshot(connection), matrix, keys, wards)
         entries = []

@@ -11,6 +11,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.types import Message
 
 from authz.bodies import BodyTooLargeError, read_body
 from authz.ruleset_watch import RulesetWatch
@@ -159,6 +160,23 @@ class Endpoint:
             raise RequestRefusedError(
                 Code.RULESET_BEHIND, message, extensions={"ruleset": number}, headers={"Retry-After": "1"}
             )
+
+
+def within(http: HttpRequest, token: str | None, body: Mapping[str, Any], *, purpose: str | None = None) -> HttpRequest:
+    """A request to the API by whoever sent this one: from the same address, with a token if there is one."""
+    text = orjson.dumps(body)
+    headers = [(b"content-type", b"application/json"), (b"accept", GRAPHQL.encode())]
+    if token is not None:
+        headers.append((b"authorization", b"Bearer " + token.encode()))
+    if purpose is not None:
+        headers.append((b"x-purpose", purpose.encode()))
+    scope = {**http.scope, "method": "POST", "path": "/graphql", "raw_path": b"/graphql", "query_string": b""}
+    sent = iter([{"type": "http.request", "body": text, "more_body": False}])
+
+    async def receive() -> Message:
+        return next(sent, {"type": "http.disconnect"})
+
+    return HttpRequest({**scope, "headers": headers}, receive)
 
 
 def _note(seen: Seen, answer: Answer) -> None:

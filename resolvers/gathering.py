@@ -186,7 +186,8 @@ def _rows(tally: Tally) -> tuple[Any, ...]:
     """What tells the rows of a tally, and who and what is behind them, from others'."""
     coordinate = tally.cell.coordinate
     columns = tally.rows.read.situations.get(coordinate.of)
-    return id(tally.rows), coordinate.of, coordinate.category if columns is not None and columns.masks else None
+    apart = columns is not None and columns.by_category
+    return id(tally.rows), coordinate.of, coordinate.category if apart else None
 
 
 def persons_of(rows: Rows, of: DataSubject) -> Sequence[Person]:

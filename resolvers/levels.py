@@ -42,6 +42,7 @@ class LevelWork:
             records=tuple((part.records.letter, add(part.records.sql)) for part in sql.parts if part.records),
             masks=tuple((mask, add(mask.records.sql)) for mask in sql.masks),
             whole=self._whole(whole) if whole else None,
+            covered=add(sql.covered) if sql.covered else None,
         )
 
     def _whole(self, sql: SituationSql) -> WholeColumns:

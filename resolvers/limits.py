@@ -33,6 +33,9 @@ from resolvers.plan import (
 from resolvers.problems import over_limit
 from resolvers.selection import MAX_FIELDS
 
+BESIDE_VIEWER_WEIGHT = 100
+"""What a list counts for that the viewer is told beside the plan."""
+
 MAX_BODY = 256 * 1024
 MAX_TOKENS = 2_000
 MAX_DEPTH = 20
@@ -164,6 +167,7 @@ def check_cost(plan: Plan, variables: Mapping[str, Any]) -> None:
             cost += COUNT_ESTIMATE if root.connection.count else 0
         elif isinstance(root, RootViewer):
             cost += sum(_shape(level.shape, 1, variables) for _, level in root.users)
+            cost += sum(BESIDE_VIEWER_WEIGHT + asked.size for _, _, asked in root.besides)
         elif isinstance(root, RootBeside):
             cost += _aside(root, 1, variables) + root.aside.more(root.asked, root.arguments.values(variables))
     if cost > MAX_COST:

@@ -88,6 +88,13 @@ class BlindFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignFilter:
+    """A filter by a campaign, which narrows an audience to those whom it meets; without an audience nothing matches."""
+
+    convert: Convert
+
+
+@dataclass(frozen=True, slots=True)
 class Noun:
     """One noun of the schema and where it is stored."""
 
@@ -100,6 +107,6 @@ class Noun:
     key_owner: str | None = None
     """SQL of the person under whose data key this noun's values are sealed."""
     joins: Mapping[str, str] | None = None
-    filters: Mapping[str, Filter | BlindFilter] | None = None
+    filters: Mapping[str, Filter | BlindFilter | CampaignFilter] | None = None
     scoped: bool = True
     """False for nouns that are public as a whole: products and organizations."""

@@ -18,6 +18,7 @@ from authz.vocabulary import Reason
 from models.vocabulary import Purpose
 from resolvers.reading import Reader
 from resolvers.times import SHANGHAI
+from resolvers.wards import is_minor
 from vault.keyring import Keyring
 from vault.sealing import KeyCache
 
@@ -79,6 +80,11 @@ class ProblemCode(StrEnum):
     TEXT_INVALID = "TEXT_INVALID"
     RULES_INVALID = "RULES_INVALID"
     NOTHING_CHANGED = "NOTHING_CHANGED"
+    NOTICE_INVALID = "NOTICE_INVALID"
+    NOTICE_DATE = "NOTICE_DATE"
+    NOTICE_UNKNOWN = "NOTICE_UNKNOWN"
+    NOTICE_AGREED = "NOTICE_AGREED"
+    ASSESSMENT_UNKNOWN = "ASSESSMENT_UNKNOWN"
     PARENT_STALE = "PARENT_STALE"
     ROLLBACK_FIXED = "ROLLBACK_FIXED"
     FINDINGS = "FINDINGS"
@@ -99,6 +105,29 @@ class ProblemCode(StrEnum):
     OPERATION_INVALID = "OPERATION_INVALID"
     OPERATION_CEILING = "OPERATION_CEILING"
     OPERATION_UNKNOWN = "OPERATION_UNKNOWN"
+    RECIPIENT_UNKNOWN = "RECIPIENT_UNKNOWN"
+    TAGS_INVALID = "TAGS_INVALID"
+    TIMES_INVALID = "TIMES_INVALID"
+    CAMPAIGN_UNKNOWN = "CAMPAIGN_UNKNOWN"
+    CONSENT_NO_BASIS = "CONSENT_NO_BASIS"
+    SEPARATE_CONSENT_REQUIRED = "SEPARATE_CONSENT_REQUIRED"
+    NOTICE_MISMATCH = "NOTICE_MISMATCH"
+    NOTICE_DOES_NOT_TELL = "NOTICE_DOES_NOT_TELL"
+    EXPIRY_INVALID = "EXPIRY_INVALID"
+    LINK_UNKNOWN = "LINK_UNKNOWN"
+    LINK_STATE = "LINK_STATE"
+    LINK_CEILING = "LINK_CEILING"
+    LINK_CIRCLE = "LINK_CIRCLE"
+    GUARDIAN_UNKNOWN = "GUARDIAN_UNKNOWN"
+    GUARDIAN_UNDER_AGE = "GUARDIAN_UNDER_AGE"
+    CHILD_OF_AGE = "CHILD_OF_AGE"
+    CHILD_CEILING = "CHILD_CEILING"
+    GUARDIAN_CONTESTED = "GUARDIAN_CONTESTED"
+    DOCUMENT_DIFFERS = "DOCUMENT_DIFFERS"
+    CONSENT_REQUIRED = "CONSENT_REQUIRED"
+    SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
+    SOURCE_DIFFERS = "SOURCE_DIFFERS"
+    CASE_CLOSED = "CASE_CLOSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +215,8 @@ class Write:
     repeated: bool = False
     """Was it done before, under the same idempotency key?"""
     written: Written | None = None
+    people: list[UUID] = field(default_factory=list)
+    """Whom it was about, beside those of the row that it wrote: each finds it in their access history."""
     actor: UUID | None = None
     """The account or member of staff that it turned out to be, for the ledger."""
     broken_glass: UUID | None = None
@@ -211,6 +242,10 @@ class Write:
     def keys(self) -> KeyCache:
         """Data keys, unwrapped."""
         return self.reader.keys
+
+    def is_minor(self, birth: str) -> bool:
+        """Is somebody born on this day (ISO 8601) under age?"""
+        return is_minor(birth, self.today, self.reader.bundle.age_of_majority)
 
     @property
     def today(self) -> date:

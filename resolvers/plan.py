@@ -140,11 +140,18 @@ class SituationColumns:
     records: tuple[tuple[str, int], ...] = ()
     masks: tuple[tuple[Mask, int], ...] = ()
     whole: "WholeColumns | None" = None
+    covered: int | None = None
+    """The categories that the notice which the data subject agreed to tells of, where that is not all."""
+
+    @property
+    def by_category(self) -> bool:
+        """Has one row situations that differ by category?"""
+        return bool(self.masks) or self.covered is not None
 
     @property
     def nothing(self) -> bool:
         """Is nothing computed, since no rule could tell?"""
-        return not (self.bits or self.records or self.masks)
+        return not (self.bits or self.records or self.masks or self.covered is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,15 +267,15 @@ class RootConnection:
 
 @dataclass(frozen=True, slots=True)
 class RootViewer:
-    """The viewer: the token's words, the caller's own person and own sessions.
+    """The viewer: the token's words, the caller's own person, and what is answered beside the plan.
 
-    `sessions` holds, by response key, what is asked of each session.
+    `besides` holds response key, field and what is asked of it.
     """
 
     key: str
     fields: tuple[tuple[str, str], ...]
     users: tuple[tuple[str, Level], ...]
-    sessions: tuple[tuple[str, Asked], ...]
+    besides: tuple[tuple[str, str, Asked], ...]
 
 
 @dataclass(frozen=True, slots=True)

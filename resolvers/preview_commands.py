@@ -3,11 +3,13 @@
 import argparse
 import difflib
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from authz.commands import Call, Done, OperatorRefusedError
+from authz.law import Law
 from authz.rulesets import in_force_now
 from models.vocabulary import Purpose, Role
 from resolvers.field_access import FieldAccess, Planning, Previewed
@@ -15,8 +17,8 @@ from resolvers.limits import MAX_BODY
 from resolvers.problems import RequestRefusedError
 
 
-def accept_preview(parser: argparse.ArgumentParser, *, planning: Planning) -> None:
-    """Declare `preview`; `planning` gives what plans operations."""
+def accept_preview(parser: argparse.ArgumentParser, *, planning: Planning, law: Callable[[], Law]) -> None:
+    """Declare `preview`; `planning` gives what plans operations, `law` what configuration says of it."""
     option = parser.add_argument
     option("file", type=Path, metavar="FILE", help="one GraphQL document")
     option(
@@ -27,7 +29,7 @@ def accept_preview(parser: argparse.ArgumentParser, *, planning: Planning) -> No
     option("--variables", type=_object, default={}, metavar="JSON", help="values that matter; others may be anything")
     option("--expect", type=Path, metavar="FILE", help="what is expected: end with 1 where it is something else")
     option("--update", action="store_true", help="write what it is now to the file of --expect")
-    parser.set_defaults(act=partial(_preview, planning=planning))
+    parser.set_defaults(act=partial(_preview, planning=planning, law=law))
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -42,12 +44,12 @@ def _object(text: str) -> dict[str, Any]:
     return found
 
 
-async def _preview(call: Call, *, planning: Planning) -> Done:
+async def _preview(call: Call, *, planning: Planning, law: Callable[[], Law]) -> Done:
     given = call.arguments
     if given.update and given.expect is None:
         raise OperatorRefusedError("--update writes the file of --expect: name it.")
     planner, catalogue = planning()
-    snapshot = await in_force_now(call.connection, catalogue, now=call.now)
+    snapshot = await in_force_now(call.connection, catalogue, now=call.now, law=law())
     previewed = Previewed(_document(given.file), given.role, given.purpose, given.operation, given.variables)
     try:
         found = await planner.preview(previewed, snapshot)

@@ -5,7 +5,7 @@ of its slice can tell. What only data can say is left out: a ceiling, a budget, 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +16,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from authz.compile import DecisionFaultError, Slice, Snapshot
 from authz.lapses import Lapses
 from authz.narrowing import STEP_UP, Narrowing, compares, narrowing_of
-from authz.possible import OTHERWISE, Case, Decide, cases, effects, situations
+from authz.possible import NOT_TOLD, OTHERWISE, Case, Decide, cases, effects, situations
 from authz.vocabulary import Effect, Reason, Relation
 from models.global_ids import NodeType, to_global
 from models.vocabulary import PERSON_ROLES, Category, Purpose, Role, to_bits
@@ -281,9 +281,11 @@ _MASKED_HERE = "Your role is shown a masked value only. Do with that, or ask the
 _WRITE_DENIED = "Your role may not do this. Leave it out, or ask the security team."
 
 
-def _depends(by_case: Iterable[Case], *, waits: bool) -> str:
+def _depends(by_case: Sequence[Case], *, waits: bool) -> str:
     shown = [one.words for one in by_case if one.effect and one.words != OTHERWISE]
     lines = [f"Shown where this holds: {'; '.join(shown)}."] if shown else []
+    if any(one.words == NOT_TOLD for one in by_case):
+        lines.append("Of whoever agreed to a notice that tells of this use; others are not shown.")
     return " ".join([*lines, *(["Confirm with a second factor first."] if waits else [])]) or "Decided row by row."
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from authz.budget import Disclosures, Spending
 from authz.caveats import RowCeiling
@@ -13,6 +14,10 @@ from authz.narrowing import bound_names, let_through, row_ceiling
 from authz.subjects import Subject
 from authz.tokens import LONGEST
 from models.vocabulary import Purpose, Role
+from privacy.bundles import Bundle
+from privacy.campaigns import LEAST_AUDIENCE
+from privacy.receipts import Receipts
+from privacy.relays import Relays
 from resolvers.field_access import Planner
 from resolvers.masks import Masks
 from resolvers.problems import Code, RequestRefusedError
@@ -43,19 +48,34 @@ class Reader:
     audience_ceiling: int
     disclosures: Disclosures
     clock: Callable[[], datetime]
+    bundle: Bundle
+    """What the law asks for."""
+    relays: Relays
+    """What relay numbers are made with."""
     planner: Planner | None = None
     """Plans operations of the schema for whoever asks about them."""
+    audience_least: int = LEAST_AUDIENCE
+    """A campaign that meets fewer people shows nobody (C21)."""
+    receipts: Receipts | None = None
+    """Signs what a person agreed to, for the person."""
+
+    async def wards(self, connection: Any, guardian: UUID, *, now: datetime) -> list[UUID]:  # noqa: ANN401 - as above
+        """The children a guardian acts for."""
+        age = self.bundle.age_of_majority
+        return await wards_of(connection, guardian, keys=self.keys, now=now, age_of_majority=age)
 
     async def caller(self, connection: Any, subject: Subject) -> dict[str, Any]:  # noqa: ANN401 - asyncpg's proxy
         """What belongs to the caller, by the names that statements bind it under."""
         wards = []
         if subject.role == Role.GUARDIAN and subject.person:
-            wards = await wards_of(connection, subject.person, keys=self.keys, now=self.clock())
+            wards = await self.wards(connection, subject.person, now=self.clock())
         return {
             "person": subject.person,
             "account": subject.account,
             "organization": subject.organization,
             "wards": wards,
+            "audience_least": self.audience_least,
+            "consent_days": self.bundle.consent.longest_days,
             **bound_names(subject),
         }
 
@@ -88,6 +108,7 @@ class Reader:
             spending=Spending(self.disclosures, connection, subject, purpose, budget, self.clock, own),
             count_rows=partial(self._count_rows, connection, subject, ceiling) if ceiling else None,
             planner=self.planner,
+            receipts=self.receipts,
         )
 
     async def _count_rows(

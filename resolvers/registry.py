@@ -7,13 +7,16 @@ from resolvers.access_records import ACCESS_RECORDS
 from resolvers.affected_people import AFFECTED_PEOPLE
 from resolvers.asides import RootAside
 from resolvers.beneficiaries import BENEFICIARY
+from resolvers.campaigns import CAMPAIGNS
 from resolvers.claims import CLAIM
 from resolvers.client_operations import REGISTERED_OPERATIONS
 from resolvers.consents import CONSENT
 from resolvers.corrections import CORRECTION
 from resolvers.decision_questions import EXPLAIN_DECISION, RECENT_DECISIONS
 from resolvers.devices import DEVICE
+from resolvers.guardians import GUARDIAN_LINKS, MINOR_CASES
 from resolvers.impacts import RULE_IMPACT
+from resolvers.notices import COMPARE_NOTICES, CURRENT_NOTICE, IMPACT_ASSESSMENTS, NOTICE, NOTICES
 from resolvers.nouns import Noun
 from resolvers.oversight import ACCESS_REVIEW, PARTNER_REPORT
 from resolvers.permissions import PERMISSION
@@ -22,6 +25,7 @@ from resolvers.products import ORGANIZATION, PRODUCT, PRODUCT_ITEM
 from resolvers.rule_questions import EXPLAIN, REACH, WHO_CAN_REACH
 from resolvers.rulesets import BROKEN_GLASSES, RULE_DRAFT, RULE_DRAFTS, RULESET, RULESETS
 from resolvers.users import USER
+from resolvers.verifications import VERIFICATION_CASES
 
 _ALL = (
     USER,
@@ -44,12 +48,21 @@ ASIDES: Mapping[str, RootAside] = {
     "accessReview": ACCESS_REVIEW,
     "affectedPersons": AFFECTED_PEOPLE,
     "brokenGlasses": BROKEN_GLASSES,
+    "compareNotices": COMPARE_NOTICES,
+    "currentNotice": CURRENT_NOTICE,
+    "impactAssessments": IMPACT_ASSESSMENTS,
+    "notice": NOTICE,
+    "notices": NOTICES,
+    "campaigns": CAMPAIGNS,
     "ruleDraft": RULE_DRAFT,
     "ruleDrafts": RULE_DRAFTS,
     "ruleset": RULESET,
     "rulesets": RULESETS,
     "registeredOperations": REGISTERED_OPERATIONS,
     "ruleImpact": RULE_IMPACT,
+    "guardianLinks": GUARDIAN_LINKS,
+    "minorCases": MINOR_CASES,
+    "verificationCases": VERIFICATION_CASES,
     "explain": EXPLAIN,
     "explainDecision": EXPLAIN_DECISION,
     "partnerReport": PARTNER_REPORT,

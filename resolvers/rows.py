@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from authz.narrowing import both
+from authz.situations import UNCOVERED
 from authz.vocabulary import DataSubject
 from authz.witnesses import combine
 from models.vocabulary import Category
@@ -51,17 +52,29 @@ class Rows:
         columns = self.read.situations.get(of)
         if columns is None or columns.nothing:
             return (0,) * self.count
-        place = (of, category.bit if columns.masks else 0)
+        place = (of, category.bit if columns.by_category else 0)
         found = self._situations.get(place)
         if found is None:
-            found = self._combined(columns, of, place[1])
+            found = self._told_of(columns, self._combined(columns, of, place[1]), place[1])
             if columns.whole is not None:
-                found = list(map(both, found, self._whole(columns.whole, place[1])))
+                whole = self._told_of(columns, self._whole(columns.whole, place[1]), place[1])
+                found = list(map(both, found, whole))
             self._situations[place] = found
         return found
 
+    def _told_of(self, columns: SituationColumns, situations: Sequence[int], category_bit: int) -> Sequence[int]:
+        """The situations, UNCOVERED where no notice tells of this that the data subject agreed to (C75)."""
+        if columns.covered is None:
+            return situations
+        return [
+            situation if covered & category_bit else UNCOVERED
+            for situation, covered in zip(situations, self.column(columns.covered), strict=True)
+        ]
+
     def _combined(self, columns: SituationColumns, of: DataSubject, category_bit: int) -> Sequence[int]:
         numbers = [self.column(index) for index in columns.bits]
+        if not numbers and not columns.records and not columns.masks:
+            return (0,) * self.count
         if not columns.records and not columns.masks:
             return numbers[0] if len(numbers) == 1 else [reduce(or_, bits) for bits in zip(*numbers, strict=True)]
         found = [0] * self.count

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from authz import ruleset_store
-from authz.catalogue import Catalogue
+from authz.compile import Snapshot
 from authz.rules import RulesetError, moment_text
 from authz.ruleset_store import Content, Publication
 from authz.workbench.checks import Checked, check
@@ -43,15 +43,16 @@ class ChecksTold:
     """The moment from which rules that hold for a time only may make it another."""
 
 
-_KEPT: Kept[tuple[UUID, int, str, str], ChecksTold] = Kept(16)
-"""By what an edit or a rebase changes: a draft's revision, and the digests of its parent."""
+_KEPT: Kept[tuple[UUID, int, str, str, int], ChecksTold] = Kept(16)
+"""By what an edit, a rebase or a notice changes: a draft's revision, its parent's digests, the newest notice."""
 
 
 async def checks_told(question: Question, draft: Draft, parent: Publication | None) -> ChecksTold:
     """What a check finds. Raises RATE_LIMITED while another is under way, UNAVAILABLE where it takes too long."""
     if parent is None:
         return ChecksTold()
-    key = draft.id, draft.revision, parent.digest, parent.cases
+    law = question.snapshot.law
+    key = draft.id, draft.revision, parent.digest, parent.cases, law.notices.newest
     kept = _KEPT.find(key)
     if kept and (kept.until is None or moment_text(question.now) < kept.until):
         return kept
@@ -61,11 +62,11 @@ async def checks_told(question: Question, draft: Draft, parent: Publication | No
         except RulesetError as refused:
             return _unusable(refused)
         cases = await ruleset_store.text(Fetching(question.fetch), draft.cases)
-        checked = partial(_checked, draft, base, cases, question.snapshot.catalogue, question.now)
+        checked = partial(_checked, draft, base, cases, question.snapshot, question.now)
         return await asyncio.get_running_loop().run_in_executor(_THREAD, lambda: _KEPT.keep(key, checked()))
 
 
-def _checked(draft: Draft, base: Content, cases: str | None, catalogue: Catalogue, now: datetime) -> ChecksTold:
+def _checked(draft: Draft, base: Content, cases: str | None, snapshot: Snapshot, now: datetime) -> ChecksTold:
     try:
         content = replace(draft.changes.applied_to(base), cases=cases or ruleset_store.NO_CASES)
     except RulesetError as refused:
@@ -73,7 +74,8 @@ def _checked(draft: Draft, base: Content, cases: str | None, catalogue: Catalogu
     moment = moment_text(now)
     bounds = (bound for rule in (*base.rules, *content.rules) for bound in (rule.valid_from, rule.valid_until))
     until = min((bound for bound in bounds if bound > moment), default=None)
-    return _told(check(content, catalogue=catalogue, parent=base, now=now, covering=False), until)
+    found = check(content, catalogue=snapshot.catalogue, parent=base, now=now, law=snapshot.law, covering=False)
+    return _told(found, until)
 
 
 def _unusable(refused: RulesetError) -> ChecksTold:

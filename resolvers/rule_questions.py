@@ -189,6 +189,7 @@ def _missing(one: Missing, act: Act) -> dict[str, Any]:
         "purpose": one.purpose and one.purpose.name,
         "token": [each.name for each in one.token],
         "rule": one.rule and rule_told(one.rule),
+        "notice": one.notice,
         "sentence": missing_said(one, act),
     }
 

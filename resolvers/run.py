@@ -12,7 +12,8 @@ from authz.scope import sees_audience
 from authz.subjects import Subject
 from models.global_ids import to_global
 from models.vocabulary import Purpose
-from resolvers.arguments import Arguments
+from privacy.receipts import Receipts
+from resolvers.arguments import NO_ARGUMENTS, Arguments
 from resolvers.asides import Asked, Notes, Question, project
 from resolvers.ceilings import rows_beyond
 from resolvers.connections import NO_ROWS, ConnectionPage
@@ -45,8 +46,8 @@ from resolvers.plan import (
     View,
 )
 from resolvers.rows import Occurrences, Path, Rows, at_root, linked, listed, listed_at_root
-from resolvers.sessions import sessions_of
 from resolvers.statements import Statement
+from resolvers.viewer import BESIDE_VIEWER
 from vault.keyring import Keyring
 from vault.sealing import KeyCache
 
@@ -80,6 +81,8 @@ class Run:
     """What was told beside the plan."""
     planner: Planner | None = None
     """Plans what a field beside the plan asks about, and runs none of it."""
+    receipts: Receipts | None = None
+    """Signs what a person agreed to, for the person."""
 
     async def rows(self, read: Read, local: Mapping[str, Any], *, weights: list[int] | None = None) -> Rows:
         """Run one statement."""
@@ -100,6 +103,7 @@ class Run:
             asked=asked,
             notes=self.notes,
             planner=self.planner,
+            receipts=self.receipts,
         )
 
     async def records(self, text: Statement, local: Mapping[str, Any]) -> Sequence[Any]:
@@ -157,18 +161,18 @@ async def _viewer(root: RootViewer, run: Run) -> dict[str, Any]:
     for key, level in root.users:
         person = run.subject.person
         users[key] = person and await _one(level.read, level.shape, run, row=person, path=(root.key, key))
-    sessions = {
-        key: project(asked, await sessions_of(run.fetch, run.subject, now=run.now)) for key, asked in root.sessions
+    besides = {
+        key: project(asked, await BESIDE_VIEWER[name](run.question(NO_ARGUMENTS, asked)))
+        for key, name, asked in root.besides
     }
     words = {
         "role": run.subject.role.value,
         "organization": run.subject.organization_code,
         "purposes": [purpose.name for purpose in run.subject.purposes],
         "ruleset": run.snapshot.ruleset.number,
-        "pendingNotices": [],
         "__typename": "Viewer",
     }
-    apart = {**users, **sessions}
+    apart = {**users, **besides}
     return {key: apart[key] if key in apart else words[name] for key, name in root.fields}
 
 

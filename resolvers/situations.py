@@ -10,6 +10,7 @@ from uuid import UUID
 
 from authz.compile import Slice, Snapshot
 from authz.default_rules import Necessity
+from authz.law import EVERY_CATEGORY
 from authz.scope import scope_of
 from authz.situations import holds
 from authz.subjects import Subject
@@ -163,11 +164,12 @@ class _Search:
     rivals: tuple[Necessity, ...]
 
     def statement(self) -> tuple[Any, SituationSql]:
-        """Row id, global row id, situation, masks, then one truth a granted category: is there a value?"""
+        """Row id, global row id, situation, what is told of, masks, then a truth a granted category: has it a value?"""
         situation = situation_sql(self.compiled, self.noun.table, of=JUDGED[self.noun.name])
         work = LevelWork(self.noun, self.reach)
         shown = "t.audience_id" if self.reach.marketing else "t.id"
-        columns = ["t.id", shown, situation.bits or "0", *(mask.sql for mask in situation.masks)]
+        columns = ["t.id", shown, situation.bits or "0", situation.covered or str(EVERY_CATEGORY)]
+        columns += [mask.sql for mask in situation.masks]
         columns += [self._has_value(work, category) for category in self._granted()]
         joins = " ".join(work.columns.joins.values())
         policy = "JOIN policy p ON p.id = t.policy_id" if situation.joins_policy else ""
@@ -177,12 +179,13 @@ class _Search:
 
     def fits(self, record: Any, situation: SituationSql) -> bool:  # noqa: ANN401 - asyncpg's record
         """Does the record show the row of the matrix, in every granted category, and with values?"""
-        after = 3 + len(situation.masks)
+        after = 4 + len(situation.masks)
         if not all(record[after:]):
             return False
-        masks = tuple(zip(situation.masks, record[3:after], strict=True))
+        masks = tuple(zip(situation.masks, record[4:after], strict=True))
         granted = [category for category, level in self.row.levels.items() if level]
-        return all(self._alone(combine(record[2], masks, category_bit=category.bit)) for category in granted)
+        told = all(record[3] & category.bit for category in granted)
+        return told and all(self._alone(combine(record[2], masks, category_bit=one.bit)) for one in granted)
 
     def _alone(self, situation: int) -> bool:
         return holds(situation, self.row.relation, self.row.basis) and not any(

@@ -1,12 +1,17 @@
 """How a User is stored: a person, with the username of its account and the relay number for the caller."""
 
+from functools import partial
+
 import orjson
 
 from models.formats import phone_number
 from models.global_ids import NodeType
 from models.vocabulary import BlindColumn, Retention
+from privacy.relays import concluded
 from resolvers.access_history import ACCESS_HISTORY
-from resolvers.nouns import BlindFilter, Children, Noun, Order, Public, SealedColumn
+from resolvers.global_ids import row_under
+from resolvers.notices import USER_PENDING, USER_STANDING
+from resolvers.nouns import BlindFilter, CampaignFilter, Children, Noun, Order, Public, SealedColumn
 
 USER = Noun(
     name="User",
@@ -18,7 +23,10 @@ USER = Noun(
         "account": "LEFT JOIN account ON account.person_id = t.id",
         "virtual_phone": (
             "LEFT JOIN LATERAL (SELECT v.id, v.number_sealed FROM virtual_phone v WHERE v.person_id = t.id"
-            " AND {recipient:v.organization_id} AND v.ended_at IS NULL ORDER BY v.issued_at DESC, v.id LIMIT 1)"
+            " AND {recipient:v.organization_id} AND v.ended_at IS NULL"
+            # That consent is what ties is decided with the cell; a contract ends it whatever the row says yet (C22).
+            f" AND (v.organization_id IS NULL OR NOT {concluded('t.id', 'v.organization_id')})"
+            " ORDER BY v.issued_at DESC, v.id LIMIT 1)"
             " virtual_phone ON TRUE"
         ),
     },
@@ -44,6 +52,11 @@ USER = Noun(
         "profileSource": SealedColumn("profile_source_sealed"),
         "tags": SealedColumn("tags_sealed", convert=orjson.loads),
         "version": Public("CASE WHEN t.id = :person OR t.id = ANY(:wards::uuid[]) THEN t.version END"),
+        "marketingRefusals": Public(
+            "CASE WHEN t.id = :person OR t.id = ANY(:wards::uuid[]) THEN"
+            " ARRAY(SELECT DISTINCT mr.channel FROM marketing_refusal mr WHERE mr.person_id = t.id"
+            " AND mr.allowed_at IS NULL ORDER BY mr.channel) END"
+        ),
         "permissions": Children("Permission", ("person_id",), paged=False),
         "corrections": Children("Correction", ("person_id",), paged=False),
         "devices": Children("Device", ("person_id",)),
@@ -51,10 +64,13 @@ USER = Noun(
         "claims": Children("Claim", ("holder_id", "insured_id")),
         "consents": Children("Consent", ("person_id",)),
         "accessHistory": ACCESS_HISTORY,
+        "pendingNotices": USER_PENDING,
+        "standingNotice": USER_STANDING,
     },
     orders={None: Order(("t.id",), ("uuid",))},
     filters={
         "phone": BlindFilter("User.phone", BlindColumn.PHONE, "phone", phone_number),
         "idNumber": BlindFilter("User.idNumber", BlindColumn.ID_NUMBER, "id_number"),
+        "campaign": CampaignFilter(partial(row_under, stored_as=NodeType.RECORD, argument="campaign")),
     },
 )

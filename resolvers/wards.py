@@ -10,7 +10,6 @@ from resolvers.disclosure import open_texts
 from resolvers.times import SHANGHAI
 from vault.sealing import KeyCache, column_label
 
-AGE_OF_MAJORITY = 18
 _LABEL = column_label("person", "birth_date_sealed")
 _SQL = """
 SELECT p.id, p.birth_date_sealed, k.wrapped
@@ -20,8 +19,15 @@ WHERE g.guardian_id = $1 AND g.verified_at IS NOT NULL AND g.revoked_at IS NULL
 """
 
 
-async def wards_of(connection: Any, guardian: UUID, *, keys: KeyCache, now: datetime) -> list[UUID]:  # noqa: ANN401 - asyncpg
-    """The children a guardian acts for at `now`. A child whose birth date is unknown is not among them."""
+async def wards_of(
+    connection: Any,  # noqa: ANN401 - asyncpg
+    guardian: UUID,
+    *,
+    keys: KeyCache,
+    now: datetime,
+    age_of_majority: int,
+) -> list[UUID]:
+    """The children, under age at `now`, whom a guardian acts for. One of unknown birth date is not among them."""
     rows = await connection.fetch(_SQL, guardian, int(Retention.ACCOUNT))
     births = open_texts(
         [row[1] for row in rows],
@@ -30,9 +36,11 @@ async def wards_of(connection: Any, guardian: UUID, *, keys: KeyCache, now: date
         label=_LABEL,
     )
     today = now.astimezone(SHANGHAI).date()
-    return [row[0] for row, birth in zip(rows, births, strict=True) if birth and is_minor(birth, today)]
+    return [
+        row[0] for row, birth in zip(rows, births, strict=True) if birth and is_minor(birth, today, age_of_majority)
+    ]
 
 
-def is_minor(birth: str, today: date) -> bool:
+def is_minor(birth: str, today: date, age_of_majority: int) -> bool:
     """Is somebody born on this day under age today? The birthday itself is the first day of age."""
-    return age(date.fromisoformat(birth), today) < AGE_OF_MAJORITY
+    return age(date.fromisoformat(birth), today) < age_of_majority

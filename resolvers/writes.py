@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Self
 from uuid import UUID, uuid4
@@ -45,6 +46,7 @@ from resolvers.recording import asked
 from resolvers.registry import NOUNS
 from resolvers.report import Answer, Heading, Report, make_report
 from resolvers.run import run_written
+from resolvers.writing.once import answered_once
 
 ACQUIRE_SECONDS = 5.0
 HEAVY_AT_ONCE = 2
@@ -208,7 +210,7 @@ class Writer:
         data: dict[str, Any] = {}
         try:
             async with connection.transaction():
-                data = await self._execute(told, write)
+                data = await self._answered(told, write)
                 if write.written is not None:
                     data[told.key], report = await self._show(told, write, write.written.id, decided)
                 _check_strict(told, report)
@@ -234,6 +236,12 @@ class Writer:
         if errors:
             body["errors"] = errors
         return Answer({**body, "extensions": {"authorization": report.authorization(heading)}})
+
+    async def _answered(self, told: Told, write: Write) -> dict[str, Any]:
+        """What graphql-core answers: a payload, or a noun without anything in it, which the plan shows."""
+        if told.plan is not None or told.rule.purpose is not None:
+            return await self._execute(told, write)
+        return await answered_once(write, partial(self._execute, told, write))
 
     async def _execute(self, told: Told, write: Write) -> dict[str, Any]:
         running = execute(self.schema, told.document, context_value=write, variable_values=dict(told.given))
@@ -304,18 +312,20 @@ async def _done(told: Told, write: Write, decided: Gathered) -> Entry:
     written, record = write.written, None
     people: list[Person] = []
     # What had been done before is shown again, and changes nobody.
+    if not write.repeated:
+        people += write.people
     if written is not None and not write.repeated:
         noun = NOUNS[written.noun]
         columns = people_sql(noun.table)
         if columns:
             find = f"SELECT {', '.join(columns)} FROM {noun.table} t WHERE t.id = $1"
             row = await write.connection.fetchrow(find, written.id)
-            people = [person for person in dict.fromkeys(row or ()) if person is not None]
+            people += [person for person in row or () if person is not None]
         if told.name in _OF_BENEFICIARIES:
             people += await _beneficiaries(write.connection, written.id)
         if noun.table in _LETTERS:
             record = _LETTERS[noun.table] + written.id.hex
-    return _entry(told, decided.group(people, record))
+    return _entry(told, decided.group(list(dict.fromkeys(people)), record))
 
 
 async def _beneficiaries(connection: Any, policy: UUID) -> list[Person]:  # noqa: ANN401 - asyncpg's proxy

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
+from strawberry.scalars import JSON
 
 from models.vocabulary import Category, Purpose
 from schema.fields import edge, public
@@ -27,6 +28,16 @@ class ConsentStatus(StrEnum):
 
 
 @strawberry.type
+class ConsentReceipt:
+    """What was agreed to, to keep: `jws` is `document` signed; the keys are public. As of now: ask again later."""
+
+    file_name: str = public()
+    media_type: str = public()
+    jws: str = public(description="Compact, Ed25519, of the type `consent-receipt+jwt` (RFC 7515).")
+    document: JSON = public(description="The names are those of Kantara's consent receipt, where it has one.")
+
+
+@strawberry.type
 class Consent(Node):
     """One consent; without `recipient` it is given to the brokerage itself."""
 
@@ -40,4 +51,6 @@ class Consent(Node):
     given_by_guardian: bool = public(description="Did a guardian give it for a minor? (C71)")
     granted_at: datetime = public()
     withdrawn_at: datetime | None = public()
+    withdrawn_by_guardian: bool = public(description="Did a guardian take it back? (C71)")
     expires_at: datetime | None = public()
+    receipt: ConsentReceipt | None = edge(description="For the person and their guardian; null for everybody else.")

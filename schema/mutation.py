@@ -31,22 +31,40 @@ from schema.accounts import (
     StepUpInput,
     StepUpPayload,
 )
+from schema.audience_writes import AudienceWrites
 from schema.claim_writes import ClaimWrites
+from schema.consent_writes import ConsentWrites
 from schema.fields import write
 from schema.glass_writes import GlassWrites
+from schema.guardians import GuardianWrites
+from schema.notice_writes import NoticeWrites
 from schema.operation_writes import OperationWrites
 from schema.policy_writes import PolicyWrites
 from schema.problems import told
 from schema.profile_writes import ProfileWrites
 from schema.review_writes import ReviewWrites
 from schema.ruleset_writes import RulesetWrites
+from schema.verifications import VerificationWrites
 
 Info = strawberry.Info[Write, None]
 _OWN = Purpose.ACCOUNT_SERVICE
 
 
 @strawberry.type
-class Mutation(ProfileWrites, PolicyWrites, ClaimWrites, ReviewWrites, OperationWrites, RulesetWrites, GlassWrites):
+class Mutation(
+    ProfileWrites,
+    ConsentWrites,
+    NoticeWrites,
+    PolicyWrites,
+    ClaimWrites,
+    ReviewWrites,
+    OperationWrites,
+    RulesetWrites,
+    GlassWrites,
+    GuardianWrites,
+    VerificationWrites,
+    AudienceWrites,
+):
     """Everything that can be changed; one root field an operation."""
 
     @write(purpose=_OWN, attempt=True, heavy=True)

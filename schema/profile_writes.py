@@ -24,6 +24,7 @@ Info = strawberry.Info[Write, None]
 LinkWechatPayload = Annotated[User | AnyProblem, strawberry.union("LinkWechatPayload")]
 UpdateProfilePayload = Annotated[User | AnyProblem, strawberry.union("UpdateProfilePayload")]
 SetPermissionPayload = Annotated[Permission | AnyProblem, strawberry.union("SetPermissionPayload")]
+UsePermissionPayload = Annotated[Permission | AnyProblem, strawberry.union("UsePermissionPayload")]
 SetPushIdentifiersPayload = Annotated[Device | AnyProblem, strawberry.union("SetPushIdentifiersPayload")]
 
 
@@ -68,6 +69,13 @@ class SetPermissionInput:
 
     permission: PermissionKind
     granted: bool
+
+
+@private_input
+class UsePermissionInput:
+    """One use of one permission, about to happen."""
+
+    permission: PermissionKind
 
 
 @private_input
@@ -141,6 +149,17 @@ class ProfileWrites:
         """Grant or take back one permission or one use of cookies; the others stay as they are (C14, C15)."""
         work = partial(permissions.set_permission, info.context, input.permission, granted=input.granted)
         return await written(info.context, work, Permission)
+
+    @write()
+    async def use_permission(
+        self,
+        info: Info,
+        input: UsePermissionInput,  # noqa: A002 - as above
+    ) -> UsePermissionPayload | None:
+        """Ask before each use of a permission or cookie: PERMISSION_REQUIRED unless it is granted now (C15, C67)."""
+        return await written(
+            info.context, partial(permissions.use_permission, info.context, input.permission), Permission
+        )
 
     @write()
     async def set_push_identifiers(

@@ -12,19 +12,23 @@ from authz.vocabulary import Reason
 from authz.workbench.impact import USUAL_DAYS
 from authz.workbench.readings import Act
 from models.claims import ClaimStatus
+from models.guardian_links import LinkState
 from models.policies import PolicyStatus
 from models.rulesets import DraftState
 from models.vocabulary import Purpose
+from resolvers import guardians, verifications
 from resolvers.rulesets import RULES_PAGE, USUAL_PAGE
 from schema.access import AccessRecord, AffectedPersons, IncidentInput
 from schema.beneficiaries import Beneficiary
+from schema.campaigns import Campaign
 from schema.claims import Claim, ClaimOrder
 from schema.connections import Connection
 from schema.consents import Consent, ConsentStatus
 from schema.fields import edge
+from schema.guardians import GuardianLink, MinorCase
 from schema.impacts import RuleImpact
 from schema.nodes import Node
-from schema.notices import IN_FORCE, Notice
+from schema.notices import ImpactAssessment, Notice, NoticeComparison
 from schema.oversight import PartnerReport, ReviewedGrant
 from schema.permissions import CATALOGUE, PermissionOffer
 from schema.policies import Policy, PolicyOrder
@@ -33,6 +37,7 @@ from schema.products import Product
 from schema.rule_questions import DecisionExplanation, Explanation, PairInput, Reachable, RecentDecision
 from schema.rulesets import BrokenGlass, RuleDraft, Ruleset, RulesetContent
 from schema.users import User
+from schema.verifications import VerificationCase
 from schema.viewer import Viewer
 
 
@@ -59,8 +64,12 @@ class Query:
         before: str | None = UNSET,
         phone: str | None = UNSET,
         id_number: str | None = UNSET,
+        campaign: strawberry.ID | None = UNSET,
     ) -> Connection[User]:
-        """Users; `phone` and `idNumber` need the `filter` action and find equal values only."""
+        """Users; `phone` and `idNumber` need the `filter` action and find equal values only.
+
+        `campaign`, under marketing: of the caller's audience those whom a campaign of its own meets (C21).
+        """
 
     @edge
     def policy(self, id: strawberry.ID) -> Policy | None:  # noqa: A002 - the contract's name
@@ -129,6 +138,10 @@ class Query:
     @edge
     def products(self, first: int | None = UNSET, after: str | None = None) -> Connection[Product]:
         """What can be bought."""
+
+    @edge
+    def campaigns(self, first: int | None = UNSET, after: str | None = UNSET) -> Connection[Campaign] | None:
+        """Campaigns, the last opened first; for the brokerage's marketers (C20, C21)."""
 
     @edge
     def access_records(  # noqa: PLR0913 - filters
@@ -273,9 +286,53 @@ class Query:
         """
 
     @edge
+    def guardian_links(
+        self, state: LinkState | None = UNSET, first: int = guardians.USUAL_PAGE
+    ) -> list[GuardianLink] | None:
+        """One's own guardian links from either side; for privacy officers all, of nobody by name (C71, C73)."""
+
+    @edge
+    def minor_cases(
+        self,
+        open: bool | None = UNSET,  # noqa: A002, FBT001 - GraphQL's name, and it passes arguments by name
+        first: int = guardians.USUAL_PAGE,
+    ) -> list[MinorCase] | None:
+        """Minors whose data are held without a guardian's verifiable consent; for privacy officers (C72)."""
+
+    @edge
+    def verification_cases(
+        self,
+        open: bool | None = UNSET,  # noqa: A002, FBT001 - as above
+        first: int = verifications.USUAL_PAGE,
+    ) -> list[VerificationCase] | None:
+        """Verification cases that one opened, or has in hand, the latest first (C11)."""
+
+    @edge
     def current_notice(self) -> Notice:
-        """The privacy policy in force (C79)."""
-        return IN_FORCE
+        """The privacy policy in force, for anybody (C79)."""
+
+    @edge
+    def notices(self) -> list[Notice]:
+        """Every published version, the latest first; one that is not in force yet too."""
+
+    @edge
+    def notice(self, version: str) -> Notice | None:
+        """One version; null where there is none of this name."""
+
+    @edge
+    def compare_notices(
+        self,
+        since: Annotated[str, strawberry.argument(name="from")],
+        until: Annotated[str, strawberry.argument(name="to")],
+    ) -> NoticeComparison:
+        """What changed from one version to another, and by which ground it is major (C76)."""
+
+    @edge
+    def impact_assessments(
+        self,
+        is_open: Annotated[bool | None, strawberry.argument(name="open")] = UNSET,
+    ) -> list[ImpactAssessment] | None:
+        """Impact assessments, the last first; for privacy officers and auditors. `open`: a notice is asked for."""
 
     @edge
     def permission_catalogue(self) -> list[PermissionOffer]:

@@ -59,6 +59,7 @@ class MissingCondition:
     purpose: Purpose | None = public(description="If the same holds under it.")
     token: list[Reason] = public(description="TOKEN_SCOPE: one not narrowed so; STEP_UP: a second factor.")
     rule: ExplainedRule | None = edge(description="The rule that would allow it.")
+    notice: bool = public(description="That the person agrees to a notice which tells of this use.")
     sentence: str = public()
 
 

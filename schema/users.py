@@ -7,6 +7,7 @@ import strawberry
 from strawberry import UNSET
 
 from authz.vocabulary import DataSubject
+from models.audiences import MarketingChannel
 from models.people import Gender, IdType
 from models.vocabulary import Category
 from schema.access import Access
@@ -15,6 +16,7 @@ from schema.corrections import Correction
 from schema.devices import Device
 from schema.fields import edge, public, sensitive
 from schema.nodes import Node
+from schema.notices import Notice
 from schema.permissions import Permission
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 strawberry.enum(IdType)
 strawberry.enum(Gender)
+strawberry.enum(MarketingChannel)
 
 
 @strawberry.type
@@ -52,6 +55,15 @@ class User(Node):
     tags: list[str] | None = sensitive(Category.TAG, of=DataSubject.USER)
     version: int | None = public(
         description="Counts changes, for `ifVersion`; of oneself and one's wards only, null of everybody else."
+    )
+    marketing_refusals: list[MarketingChannel] | None = public(
+        description="By what the user refuses marketing; of oneself and one's wards only, null of everybody else (C20)."
+    )
+    pending_notices: list[Notice] | None = edge(
+        description="What has still to be shown; of oneself and one's wards only, null of everybody else (C78)."
+    )
+    standing_notice: Notice | None = edge(
+        description="Whose terms hold; of oneself and one's wards only, null of everybody else (C75)."
     )
     permissions: list[Permission] = edge(description="The user's own words on the app's permissions and cookies.")
     corrections: list[Correction] = edge(description="What was corrected, and who has to be told (C64).")

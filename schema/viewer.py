@@ -29,5 +29,6 @@ class Viewer:
     purposes: list[Purpose] = public()
     ruleset: int = public()
     user: User | None = edge()
-    pending_notices: list[Notice] = edge()
+    pending_notices: list[Notice] = edge(description="What the caller still has to be shown (C78).")
+    standing_notice: Notice | None = edge(description="Whose terms hold for the caller; null: for no person (C75).")
     sessions: list[Session] = edge()

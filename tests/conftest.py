@@ -10,16 +10,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from authz.callers import Wanted, find_caller
-from authz.commands import Call
+from authz.command_rows import recorded
+from authz.commands import Call, Done
 from authz.token_keys import TokenKeys
 from authz.tokens import mint, utc_now
 from cli import _parser
@@ -28,6 +30,7 @@ from models.embedded import Database, database
 from models.installation import Installation, open_installation
 from models.vocabulary import Category, Purpose, Role, to_bits
 from tests.prepared import Prepared
+from tests.scheduling import ByFolder
 from tests.warm import ROOT, Warm, prepare
 from vault.keyring import load
 
@@ -47,12 +50,18 @@ GENEROUS = {
 
 
 # How fast a machine is that does other things too is nothing that a test is about.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(prepare().wait)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Several processes share the tests folder by folder."""
+    return ByFolder(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @dataclass
@@ -92,13 +101,19 @@ class Server:
         return mint(keys, subject, now=utc_now())
 
     def operate(self, *arguments: str) -> Any:
-        """What a command of the operator gives, run in this process: starting another takes seconds."""
+        """What a command of the operator gives."""
+        return self.run_operator(*arguments).data
+
+    def run_operator(self, *arguments: str) -> Done:
+        """Run a command of the operator in this process: starting another takes seconds."""
         given, keyring = _parser().parse_args(arguments), load(self.installation.keyring_path)
 
-        async def run() -> Any:
+        async def run() -> Done:
             owner = await connect_once(self.database.owner)
             try:
-                return (await given.act(Call(owner, given, keyring, utc_now(), demo=True))).data
+                call = Call(owner, given, keyring, utc_now(), demo=True)
+                done: Done = await recorded(owner, given, partial(given.act, call), clock=utc_now)
+                return done
             finally:
                 await owner.close()
 
@@ -136,8 +151,9 @@ def run_cli(
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory) -> Prepared:
-    """Data directories to begin with."""
-    return Prepared(tmp_path_factory.mktemp("prepared"), run_cli)
+    """Data directories to begin with, for all processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    return Prepared((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "prepared", run_cli)
 
 
 @pytest.fixture(scope="session")
@@ -148,12 +164,12 @@ def server(tmp_path_factory, prepared) -> Iterator[Server]:
 
 
 @contextmanager
-def demo_server(folder: Path, prepared: Prepared) -> Iterator[Server]:
+def demo_server(folder: Path, prepared: Prepared, *, environment: dict[str, str] | None = None) -> Iterator[Server]:
     """A server with its own data directory, and the demo data in the clear beside it."""
     data_dir, plaintext, log = folder / "data", folder / "plain.jsonl", folder / "server.log"
     prepared.demo(data_dir, PEOPLE, seed=SEED, plaintext=plaintext)
     with ExitStack() as stack:
-        url = stack.enter_context(running_server(data_dir, log))
+        url = stack.enter_context(running_server(data_dir, log, environment=environment))
         installation = open_installation({**os.environ, "NEEDFUL_DATA": str(data_dir)})
         found = stack.enter_context(database(installation))
         client = stack.enter_context(httpx.Client(timeout=60))

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app import Settings, build_service
+from app import build_service
 from authz.callers import Wanted, find_caller
 from authz.subjects import Subject
 from models.database import connect, connect_once
 from models.vocabulary import Category, Purpose, Role, to_bits
 from resolvers.operations import Request, Service
 from resolvers.problems import RequestRefusedError
+from resolvers.serving.settings import Settings
 from schema.build import build_schema
+from tests.conftest import GENEROUS
 from tests.rules import default_rulesets
 
 
@@ -39,12 +41,13 @@ class InProcess:
         asked = Request(document, operation_name, variables)
         return self.runner.run(_body(service or self.service, asked, subject, purpose and Purpose(purpose)))
 
-    def bodies(self, subject, document, times) -> list[dict]:
-        """As many answers, asked for all at once."""
+    def bodies(self, subject, document, times, *, beside=None) -> list[dict]:
+        """As many answers, asked for all at once; `beside` asks for them while it does something."""
 
         async def at_once():
             asked = Request(document)
-            return await asyncio.gather(*(_body(self.service, asked, subject, None) for _ in range(times)))
+            asking = [_body(self.service, asked, subject, None) for _ in range(times)]
+            return await (beside(asking) if beside else asyncio.gather(*asking))
 
         return self.runner.run(at_once())
 
@@ -57,10 +60,11 @@ async def _body(service, asked, subject, purpose):
 
 
 def service_over(server, pool, settings=None) -> Service:
-    """A service of a server's installation over a pool, the ledger's connection its own."""
+    """A service of a server's installation over a pool, the ledger's connection its own, as patient as the suite's."""
+    given = settings or Settings(ledger_milliseconds=int(GENEROUS["NEEDFUL_LEDGER_MILLISECONDS"]))
     own = partial(connect_once, server.database.application)
     rulesets = default_rulesets(build_schema())
-    return build_service(server.installation, pool, settings or Settings(), connect=own, rulesets=rulesets)
+    return build_service(server.installation, pool, given, connect=own, rulesets=rulesets)
 
 
 @contextmanager

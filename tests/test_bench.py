@@ -11,7 +11,8 @@ import pytest
 from bench.read import tables
 
 ROOT = Path(__file__).parent.parent
-SMALL = ("--people", "40", "--rounds", "1", "--seconds", "0.5", "--executions", "5")
+SMALL = ("--people", "40", "--rounds", "1", "--warm", "0.02", "--seconds", "5", "--most", "20", "--executions", "5")
+"""A window ends with its twentieth answer: sooner than any time after which every machine has answered."""
 
 
 @pytest.fixture(scope="module")

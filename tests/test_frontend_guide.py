@@ -10,6 +10,7 @@ from authz.vocabulary import Reason
 from resolvers import limits, paging, selection
 from resolvers.access_history import ACCESS_HISTORY
 from resolvers.client_operations import LONGEST_DOCUMENT, MOST_OF_A_TEAM
+from resolvers.consent_receipts import CONSENT_RECEIPT
 from resolvers.documents import MAX_ERRORS
 from resolvers.problems import Code
 from resolvers.registry import ASIDES
@@ -51,6 +52,7 @@ def test_the_guide_tells_what_every_field_beside_the_plan_counts_for():
         told |= dict.fromkeys(re.findall(r"`(\w+)`", names), int(weight))
     assert told.pop("totalCount") == limits.COUNT_ESTIMATE
     assert told.pop("accessHistory") == ACCESS_HISTORY.weight
+    assert told.pop("receipt") == CONSENT_RECEIPT.weight
     assert told == {name: one.weight for name, one in ASIDES.items()}
 
 

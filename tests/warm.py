@@ -6,23 +6,28 @@ scratch: its own environment, signals, output, database and exit code. Tests of 
 """
 
 import contextlib
+import json
 import multiprocessing
 import os
 import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from tempfile import TemporaryDirectory
+from threading import Lock, Thread
 from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 
-ROOMS = ("app.py", "cli.py", "schema", "resolvers", "authz", "ledger", "models", "vault")
+ROOMS = ("app.py", "cli.py", "console", "schema", "resolvers", "privacy", "authz", "ledger", "models", "vault")
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["app", "cli"])
+_starting = Lock()
 
 
 def prepare() -> subprocess.Popen[bytes]:
@@ -39,17 +44,24 @@ class Warm:
     """`python cli.py ARGUMENTS` in another process, with as much of `subprocess.Popen` as tests need."""
 
     def __init__(
-        self, arguments: Sequence[str], *, environment: Mapping[str, str], output: Path, errors: Path | None = None
+        self,
+        arguments: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        output: Path,
+        errors: Path | None = None,
+        folder: Path = ROOT,
     ) -> None:
-        given = (tuple(arguments), dict(environment), output, errors)
+        given = (tuple(arguments), dict(environment), output, errors, folder)
         # A server of several workers has children, which a daemon of this library may not.
         self._process = _context.Process(target=_run, args=given, daemon="--workers" not in arguments)
         # The child is to be this project's main program, and not to look into the one that runs the tests.
-        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
-        try:
-            self._process.start()
-        finally:
-            sys.modules["__main__"] = main
+        with _starting:
+            main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+            try:
+                self._process.start()
+            finally:
+                sys.modules["__main__"] = main
         self.pid: int = self._process.pid
 
     @property
@@ -76,14 +88,57 @@ class Warm:
         self.send_signal(signal.SIGKILL)
 
 
-def _run(arguments: Sequence[str], environment: Mapping[str, str], output: Path, errors: Path | None) -> None:
+STUB = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as asked:
+    asked.connect({address!r})
+    asked.sendall(json.dumps([os.getpid(), sys.argv[1:], dict(os.environ), os.getcwd()]).encode() + b"\\n")
+    sys.exit(int(asked.makefile().read()))
+"""
+
+
+class _Asked(StreamRequestHandler):
+    def handle(self) -> None:
+        pid, arguments, environment, folder = json.loads(self.rfile.readline())
+        output, errors = (Path(f"/proc/{pid}/fd/{number}") for number in (1, 2))
+        process = Warm(arguments, environment=environment, output=output, errors=errors, folder=Path(folder))
+        self.wfile.write(str(process.wait()).encode())
+
+
+@contextlib.contextmanager
+def program() -> Iterator[str]:
+    """A program to write in a shell's script instead of `scripts/needful`: it does its work in a warm process.
+
+    Arguments, environment, folder, output and exit code are those of the script; there is nothing to read for it.
+    """
+    with TemporaryDirectory() as folder:
+        address, stub = Path(folder, "socket"), Path(folder, "needful")
+        stub.write_text(STUB.format(python=sys.executable, address=str(address)))
+        stub.chmod(0o755)
+        with ThreadingUnixStreamServer(str(address), _Asked) as server:
+            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+            try:
+                yield str(stub)
+            finally:
+                server.shutdown()
+
+
+def _run(
+    arguments: Sequence[str], environment: Mapping[str, str], output: Path, errors: Path | None, folder: Path
+) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(ROOT)
+    os.chdir(folder)
     _redirect(output, 1)
     _redirect(errors or output, 2)
+    # The streams remember of what kind the files were that the processes' server had: a pipe cannot be sought in.
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as the process lives
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The old ones believe that they can seek, as the file could that they were made for; a shell's pipe cannot.
+    sys.stdout = os.fdopen(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors, closefd=False)
     sys.argv = ["cli.py", *arguments]
     runpy.run_path(str(ROOT / "cli.py"), run_name="__main__")
 

@@ -15,6 +15,8 @@ from vault.files import create_file
 FORMAT = 1
 KEY_BYTES = 32
 BLIND_KEYS = ("phone", "id_number", "bank_card", "username")
+DERIVED_BLIND_KEYS = ("relay", "tag")
+"""Of keyed hashes that came later: each derived from the phones' key, the same on every worker (RFC 5869)."""
 
 
 class KeyringError(Exception):
@@ -50,7 +52,7 @@ def generate(*, demo: bool = False) -> Keyring:
         demo=demo,
         current=1,
         wrapping={1: secrets.token_bytes(KEY_BYTES)},
-        blind={name: secrets.token_bytes(KEY_BYTES) for name in BLIND_KEYS},
+        blind=_with_derived({name: secrets.token_bytes(KEY_BYTES) for name in BLIND_KEYS}),
         audience=secrets.token_bytes(KEY_BYTES),
         cursor=secrets.token_bytes(KEY_BYTES),
         login=secrets.token_bytes(KEY_BYTES),
@@ -75,7 +77,7 @@ def load(path: Path) -> Keyring:
         return Keyring(
             current=stored["current"],
             wrapping={int(version): _key(text) for version, text in stored["wrapping"].items()},
-            blind={name: _key(stored["blind"][name]) for name in BLIND_KEYS},
+            blind=_with_derived({name: _key(stored["blind"][name]) for name in BLIND_KEYS}),
             audience=_key(stored["audience"]),
             cursor=cursor,
             login=_key(stored["login"]) if "login" in stored else _derived(cursor, b"needful log-in"),
@@ -99,6 +101,10 @@ def _derived(key: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(key)
 
 
+def _with_derived(blind: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    return {**blind, **{name: _derived(blind["phone"], f"needful {name}".encode()) for name in DERIVED_BLIND_KEYS}}
+
+
 def _to_json(keyring: Keyring) -> str:
     def text(key: bytes) -> str:
         return base64.b64encode(key).decode()
@@ -109,7 +115,7 @@ def _to_json(keyring: Keyring) -> str:
             **({"demo": True} if keyring.demo else {}),
             "current": keyring.current,
             "wrapping": {str(version): text(key) for version, key in keyring.wrapping.items()},
-            "blind": {name: text(key) for name, key in keyring.blind.items()},
+            "blind": {name: text(keyring.blind[name]) for name in BLIND_KEYS},
             "audience": text(keyring.audience),
             "cursor": text(keyring.cursor),
             "login": text(keyring.login),

@@ -13,13 +13,14 @@ from typing import Any
 from uuid import UUID
 
 from authz.faults import answering
+from authz.oauth.attestations import ATTESTED
 from authz.oauth.details import Details
 from models.vocabulary import Purpose, from_bits
 
 VALID = (
     "a.ended_at IS NULL AND a.valid_from <= now() AND a.valid_to > now()"
     # An affiliate's agreement counts only with its attestation (C35).
-    " AND (o.kind <> 'AFFILIATE' OR a.attested_at IS NOT NULL)"
+    f" AND (o.kind <> 'AFFILIATE' OR {ATTESTED})"
 )
 """SQL: does agreement `a` of organization `o` hold now, by the database's clock, the same for every worker?"""
 

@@ -13,10 +13,12 @@ from authz.oauth.registration import (
     Terms,
     add_keys,
     agree,
+    attest,
     end_agreement,
     end_key,
     register,
     withdraw,
+    withdraw_attestation,
 )
 from models.vocabulary import Category, Purpose, from_bits, to_bits
 
@@ -28,7 +30,8 @@ _LIST = f"""
 SELECT o.code, o.kind,
   (SELECT json_agg(json_build_object(
      'reference', a.reference, 'responsibility', a.responsibility, 'purposes', a.purposes, 'categories', a.categories,
-     'from', a.valid_from, 'to', a.valid_to, 'attested', a.attested_at, 'ended', a.ended_at, 'valid', {VALID}
+     'from', a.valid_from, 'to', a.valid_to, 'attested', a.attested_at,
+     'attested_until', a.attested_until, 'ended', a.ended_at, 'valid', {VALID}
    ) ORDER BY a.reference) FROM agreement a WHERE a.organization_id = o.id),
   (SELECT json_agg(json_build_object(
      'client', c.id, 'contact', c.contact, 'secret', c.secret_hash IS NOT NULL, 'registered', c.registered_at,
@@ -55,6 +58,10 @@ def accept_partner(parser: argparse.ArgumentParser) -> None:
     option("--processor", action="store_true", help="acts for the brokerage only, not as an independent controller")
     option("--attested", action="store_true", help="an affiliate has attested that its policy protects equally")
     command("end", _end_agreement, "end an agreement and its tokens")("--reference", required=True)
+    option = command("attest", _attest, "an affiliate's attestation that its policy protects equally")
+    option("--reference", required=True)
+    option("--until", metavar="DATE", type=_end, help="the last day, or a time; by default until it is withdrawn")
+    option("--withdraw", action="store_true", help="it attests no more: its tokens are refused within a second")
     option = command("register", _register, "register a client and its public keys")
     option("--org", metavar="CODE", required=True)
     option("--contact", required=True, help="who runs the client: an address or a number")
@@ -119,6 +126,20 @@ async def _end_agreement(call: Call) -> Done:
     reference = call.arguments.reference
     await end_agreement(call.connection, reference)
     return Done({"ended": reference}, f"Ended {reference}: its tokens are dead within a second.")
+
+
+async def _attest(call: Call) -> Done:
+    given = call.arguments
+    if given.withdraw:
+        if given.until is not None:
+            raise OperatorRefusedError("Give --until or --withdraw, not both.")
+        await withdraw_attestation(call.connection, given.reference)
+        data = {"reference": given.reference, "attested": False}
+        return Done(data, f"Withdrew the attestation of {given.reference}: its tokens are refused within a second.")
+    await attest(call.connection, given.reference, until=given.until, now=call.now)
+    until = given.until and given.until.isoformat()
+    data = {"reference": given.reference, "attested": True, "until": until}
+    return Done(data, f"Recorded the attestation of {given.reference}{f', until {until}' if until else ''}.")
 
 
 async def _register(call: Call) -> Done:

@@ -15,9 +15,10 @@ import asyncpg
 
 from authz.commands import OperatorRefusedError
 from authz.oauth.agreements import VALID
+from authz.oauth.attestations import ATTESTED
 from authz.oauth.clients import secret_hash
 from authz.oauth.keys import BadKeyError, read_key
-from authz.oauth.server import FORBIDDEN
+from authz.oauth.server import FORBIDDEN, NEVER
 from authz.standing import revoke
 from authz.tokens import client_key
 from models.organizations import OrganizationKind
@@ -91,7 +92,40 @@ def _check_terms(terms: Terms, kind: OrganizationKind, now: datetime) -> None:
     if kind is OrganizationKind.SERVICE_PROVIDER and not terms.processor:
         raise OperatorRefusedError("A service provider acts for the brokerage only (C39): give --processor.")
     if FORBIDDEN.get(kind, frozenset()) & set(terms.purposes):
-        raise OperatorRefusedError("A service provider never has marketing (C39): leave that purpose out.")
+        raise OperatorRefusedError(f"{NEVER[kind]} Leave other purposes out.")
+
+
+async def attest(connection: Any, reference: str, *, until: datetime | None, now: datetime) -> None:  # noqa: ANN401
+    """Record an affiliate's attestation, from now on, or anew with another end. Raises OperatorRefusedError (C35)."""
+    if until is not None and until <= now:
+        raise OperatorRefusedError("The attestation would be over already: check --until.")
+    await _attested(
+        connection,
+        f"UPDATE agreement a SET attested_at = CASE WHEN {ATTESTED} THEN a.attested_at ELSE now() END,"
+        " attested_until = $2",
+        reference,
+        until,
+    )
+
+
+async def withdraw_attestation(connection: Any, reference: str) -> None:  # noqa: ANN401 - asyncpg
+    """An affiliate attests no more: within a second every token that stands on it is refused (C35).
+
+    That it did, and until when, stays (C41). Raises OperatorRefusedError.
+    """
+    await _attested(connection, "UPDATE agreement a SET attested_until = least(a.attested_until, now())", reference)
+
+
+async def _attested(connection: Any, change: str, reference: str, *values: object) -> None:  # noqa: ANN401
+    done = await connection.execute(
+        f"{change} FROM organization o WHERE a.reference = $1 AND a.ended_at IS NULL AND o.id = a.organization_id"
+        " AND o.kind = 'AFFILIATE'",
+        reference,
+        *values,
+    )
+    if done == "UPDATE 0":
+        message = f"There is no agreement {reference!r} of an affiliate that has not ended: see `partner list`."
+        raise OperatorRefusedError(message)
 
 
 async def end_agreement(connection: Any, reference: str) -> None:  # noqa: ANN401 - asyncpg

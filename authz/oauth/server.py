@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from authz.faults import UnavailableError, answering
 from authz.oauth.agreements import Narrowed, narrow, valid_agreements
+from authz.oauth.attestations import PURPOSES
 from authz.oauth.clients import Client, Clients, Shown
 from authz.oauth.details import Details, read_details, refused_details
 from authz.oauth.metadata import Addresses
@@ -36,8 +37,16 @@ from models.vocabulary import Purpose, Role
 
 PROVEN = frozenset({Purpose.CLAIM_HANDLING, Purpose.APPLICATION})
 """Purposes whose tokens are bound to a key: a stolen one is of no use."""
-FORBIDDEN = {OrganizationKind.SERVICE_PROVIDER: frozenset({Purpose.MARKETING})}
-"""What a kind of partner never gets, whatever was agreed: service providers act for the brokerage only (C39)."""
+FORBIDDEN = {
+    OrganizationKind.SERVICE_PROVIDER: frozenset({Purpose.MARKETING}),
+    OrganizationKind.AFFILIATE: frozenset(Purpose) - PURPOSES,
+}
+"""What a kind of partner never gets, whatever was agreed (C35, C39)."""
+NEVER = {
+    OrganizationKind.SERVICE_PROVIDER: "A service provider acts for the brokerage only, never for marketing (C39).",
+    OrganizationKind.AFFILIATE: "An affiliate is given data for marketing, verification and security only (C35).",
+}
+"""Why, by the same kinds."""
 GRANT_TYPE = "client_credentials"
 ISSUED, REVOKED = "ISSUED", "REVOKED"
 """Codes of the rows of tokens; a refused one has its problem's."""
@@ -94,9 +103,7 @@ class AuthorizationServer:
 
     async def _grant(self, client: Client, asked: Details) -> Narrowed:
         if FORBIDDEN.get(client.kind, frozenset()) & set(asked.purposes):
-            raise OAuthRefusedError(
-                Problem.UNAUTHORIZED_CLIENT, "A service provider acts for the brokerage only, never for marketing."
-            )
+            raise OAuthRefusedError(Problem.UNAUTHORIZED_CLIENT, NEVER[client.kind])
         agreements = await valid_agreements(self.pool, client.organization)
         if not agreements:
             message = "Your organization has no valid agreement now, so there is no token: ask the brokerage."

@@ -202,8 +202,13 @@ def from_now_on(content: Content, catalogue: Catalogue, *, now: datetime) -> tup
     Beyond `MOST_MOMENTS` of them it is, as of one moment, the most that can be shown at any. Raises RulesetError.
     """
     moment = moment_text(now)
-    lasting = [rule for rule in content.rules if not rule.valid_until or rule.valid_until > moment]
-    ruleset = make_ruleset(1, lasting, catalogue=catalogue, budgets=content.budgets)
+    # A row that stands twice decides what it decides once; that it does is a finding of its own.
+    lasting = {
+        (*rule.sentence, rule.valid_from, rule.valid_until): rule
+        for rule in content.rules
+        if not rule.valid_until or rule.valid_until > moment
+    }
+    ruleset = make_ruleset(1, lasting.values(), catalogue=catalogue, budgets=content.budgets)
     coming = [bound for bound in boundaries(ruleset) if bound > moment]
     if len(coming) > MOST_MOMENTS:
         most = tuple(rule for rule in ruleset.rules if not rule.timed or rule.effect == RuleEffect.ALLOW)

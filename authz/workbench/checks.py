@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from authz.catalogue import Catalogue
+from authz.law import EVERYTHING, Law
 from authz.rules import RulesetError
 from authz.ruleset_store import Content
 from authz.workbench.cases import Coverage, Ran, coverage, from_now_on, read_cases, run_cases
@@ -41,10 +42,11 @@ def check(  # noqa: PLR0913 - what may be looked at
     parent: Content | None = None,
     now: datetime,
     used: frozenset[Use] | None = None,
+    law: Law = EVERYTHING,
     covering: bool = True,
 ) -> Checked:
-    """Every finding, every case and, if `covering`, what cases cover; see `findings` for `parent` and `used`."""
-    found = findings(content, catalogue=catalogue, parent=parent, now=now, used=used)
+    """Every finding, every case and, if `covering`, what cases cover; see `findings` for the others."""
+    found = findings(content, catalogue=catalogue, parent=parent, now=now, used=used, law=law)
     try:
         groups = read_cases(content.cases)
     except RulesetError as fault:

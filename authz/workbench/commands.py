@@ -5,25 +5,28 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from authz.catalogue import Catalogue
+from authz.law import Law
 from authz.rulesets import SnapshotOf
 from authz.workbench.content_commands import accept_content
 from authz.workbench.governance_commands import Report, accept_governance
 from authz.workbench.question_commands import accept_questions
 
 
-def accept_rules(
+def accept_rules(  # noqa: PLR0913 - what its subcommands need
     parser: argparse.ArgumentParser,
     *,
     snapshot: SnapshotOf,
     catalogue: Callable[[], Catalogue],
+    law: Callable[[], Law],
     report: Report,
     more: Sequence[Callable[[Any], object]] = (),
 ) -> None:
     """Declare its subcommands; `snapshot` gives the rules in force, `catalogue` the schema's, which takes a while.
 
-    `report` makes what a draft is proposed with; `more` declares those of rooms above this one.
+    `law` is what configuration says of it, notices aside, which the database has. `report` makes what a draft is
+    proposed with; `more` declares those of rooms above this one.
     """
-    parser.set_defaults(snapshot=snapshot, catalogue=catalogue, alone=None, folder=None)
+    parser.set_defaults(snapshot=snapshot, catalogue=catalogue, law=law, alone=None, folder=None)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     accept_content(commands)
     accept_governance(commands, report=report)

@@ -13,6 +13,7 @@ from uuid import UUID
 from authz import ruleset_store
 from authz.commands import Call, Done, OperatorRefusedError, add_command
 from authz.default_ruleset import default_content
+from authz.law import law_now
 from authz.rules import RulesetError
 from authz.ruleset_store import Content
 from authz.tokens import utc_now
@@ -80,7 +81,8 @@ def draft_given(text: str) -> UUID:
 async def _check(call: Call) -> Done:
     _, content = await _published(call, None)
     used = await uses(call.connection.fetch) if call.arguments.unused else None
-    return _checked(check(content, catalogue=call.arguments.catalogue(), now=call.now, used=used))
+    law = await law_now(call.connection, call.arguments.law())
+    return _checked(check(content, catalogue=call.arguments.catalogue(), now=call.now, used=used, law=law))
 
 
 def _check_folder(arguments: argparse.Namespace) -> Done:
@@ -100,7 +102,7 @@ def _of_folder(arguments: argparse.Namespace) -> Checked:
     folder = read_placed(arguments.folder)
     if folder.content is None:
         return Checked(tuple(folder.findings))
-    found = check(folder.content, catalogue=arguments.catalogue(), now=utc_now())
+    found = check(folder.content, catalogue=arguments.catalogue(), now=utc_now(), law=arguments.law())
     return Checked((*folder.findings, *folder.placed(found.findings)), found.ran, found.coverage)
 
 

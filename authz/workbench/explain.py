@@ -23,6 +23,8 @@ class Failed(StrEnum):
     """It is for another purpose."""
     RELATION = "RELATION"
     BASIS = "BASIS"
+    NOTICE = "NOTICE"
+    """No notice that the person agreed to tells of this use: no rule may speak (C75)."""
     TOGETHER = "TOGETHER"
     """Relation and basis both hold, but not by one record."""
     ACTION = "ACTION"
@@ -56,8 +58,8 @@ class Candidate:
 class Explanation:
     """One answer and why: for filters and writes the effect is REVEAL for allowed, or DENY.
 
-    `pairs` is None where what holds is not told. `by_rules` is what the rules alone would give: a token narrows it.
-    `clauses`: of the rules that decided.
+    `pairs` is None where what holds is not told, and empty where no notice agreed to tells of the use. `by_rules` is
+    what the rules alone would give: a token narrows it. `clauses`: of the rules that decided.
     """
 
     role: Role
@@ -71,6 +73,10 @@ class Explanation:
     candidates: tuple[Candidate, ...]
     missing: Missing | None
     clauses: tuple[str, ...]
+
+
+_AGREED = "C75"
+"""Rights are not cut without consent: what decides where no notice agreed to tells of a use."""
 
 
 def explain(  # noqa: PLR0913 - what a decision depends on
@@ -94,6 +100,8 @@ def explain(  # noqa: PLR0913 - what a decision depends on
     effect = reading.answer(purpose, parts, token)
     by_rules, deciding = min((reading.by_rules(purpose, held), place) for place, held in enumerate(parts))
     held = parts[deciding]
+    # What else would be missing depends on what ties and opens, and a record of such a datum does not say.
+    untold = not held and bool(reading.allowing(purpose))
     return Explanation(
         role=role,
         purpose=purpose,
@@ -104,8 +112,8 @@ def explain(  # noqa: PLR0913 - what a decision depends on
         reason=None if effect else reading.reason(purpose, parts, token),
         by_rules=by_rules,
         candidates=candidates(reading, purpose, held, idle=idle),
-        missing=smallest_missing(reading, purpose, parts, token),
-        clauses=_clauses(_deciding(reading, purpose, held, by_rules)),
+        missing=Missing(None, notice=True) if untold else smallest_missing(reading, purpose, parts, token),
+        clauses=_clauses(_deciding(reading, purpose, held, by_rules)) if not untold else (_AGREED,),
     )
 
 
@@ -194,6 +202,8 @@ def _failed(
 
 
 def _unfit(rule: Rule, held: Held) -> list[Failed]:
+    if not held:
+        return [Failed.NOTICE]
     if any(fits(rule, pair) for pair in held):
         return []
     tied = any(rule.relation in (ANY, relation) for relation, _ in held)

@@ -12,15 +12,17 @@ from datetime import datetime
 from enum import StrEnum
 
 from authz.catalogue import Catalogue
+from authz.law import EVERYTHING, Law, recipient_of
+from authz.oauth.attestations import PURPOSES as AFFILIATE_PURPOSES
 from authz.rules import Budget, Rule, moment_text
 from authz.ruleset_store import Content
 from authz.situations import fitting
-from authz.vocabulary import MASKABLE, Action, RuleEffect
+from authz.vocabulary import ANY, MASKABLE, Action, Basis, RuleEffect
 from authz.workbench.behaviours import Objects, objects_of
 from authz.workbench.difference import SHOWING, Cell, Changed, difference_in_time, matrix, widened, word_of
 from authz.workbench.meetings import MOST_MOMENTS, Meetings, TooManyMomentsError, birth_date_beside_masked_id
 from authz.workbench.reachable import NEVER_GIVEN, reachable
-from models.vocabulary import PARTNER_ROLES, STAFF_ROLES, Category, Purpose, Role
+from models.vocabulary import PARTNER_ROLES, STAFF_ROLES, Category, Purpose, Role, from_bits, to_bits
 
 WATCHED = frozenset(
     {
@@ -84,6 +86,8 @@ class FindingKind(StrEnum):
     BUDGET_MISSING = "BUDGET_MISSING"
     BUDGET_IDLE = "BUDGET_IDLE"
     CASE_FAILED = "CASE_FAILED"
+    NOT_IN_NOTICE = "NOT_IN_NOTICE"
+    UNLAWFUL_BASIS = "UNLAWFUL_BASIS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +102,19 @@ class Finding:
     place: str = ""
 
 
-def findings(
+def findings(  # noqa: PLR0913 - what is looked at
     content: Content,
     *,
     catalogue: Catalogue,
     parent: Content | None = None,
     now: datetime,
     used: frozenset[Use] | None = None,
+    law: Law = EVERYTHING,
 ) -> list[Finding]:
-    """Every finding, errors first. `parent`: against which it widens; `used`: what has ever been shown to whom."""
+    """Every finding, errors first.
+
+    `parent`: against which it widens; `used`: what has ever been shown to whom; `law`: what holds beside the rules.
+    """
     objects = objects_of(catalogue)
     doubled, unreachable = list(_doubled(content)), list(_unreachable(content.rules, objects, catalogue))
     # Of these it is told already that they are one too many.
@@ -116,6 +124,7 @@ def findings(
         *doubled,
         *unreachable,
         *_expired(content.rules, moment_text(now)),
+        *_unlawful((rule for rule in content.rules if rule.sentence not in never), objects, catalogue, law),
         *_budgets(content),
         *_meetings(content.rules, never, objects, catalogue),
         *(_widened(parent, content, catalogue, now) if parent else ()),
@@ -188,6 +197,8 @@ def _unreachable(rules: Iterable[Rule], objects: Objects, catalogue: Catalogue) 
 
 def _why_never(rule: Rule, objects: Objects, catalogue: Catalogue) -> tuple[Severity, str] | None:
     """Why a rule can never matter to anybody, and what to do; None where it can."""
+    if rule.role == Role.AFFILIATE and rule.purpose not in AFFILIATE_PURPOSES and rule.effect == RuleEffect.ALLOW:
+        return Severity.ERROR, "Affiliates have marketing, verification and security only (C35): delete the rule."
     categories = {catalogue[name].category for name in objects[rule.object] if name in catalogue}
     if rule.action == Action.MASK and rule.effect == RuleEffect.ALLOW and not categories & MASKABLE:
         return Severity.ERROR, f"{rule.object} has no masked form: allow to reveal it, or delete the rule."
@@ -216,6 +227,27 @@ def _expired(rules: Iterable[Rule], now: str) -> Iterator[Finding]:
         if rule.valid_until and rule.valid_until <= now:
             message = f"It ended at {rule.valid_until}: delete it, or give it another end."
             yield Finding(FindingKind.EXPIRED, Severity.WARNING, rule, message)
+
+
+def _unlawful(rules: Iterable[Rule], objects: Objects, catalogue: Catalogue, law: Law) -> Iterator[Finding]:
+    """Rules that never speak, or for nobody yet, whatever they say: the law decides beside them (C24, C75)."""
+    for rule in rules:
+        if rule.basis not in (ANY, Basis.NONE) and not law.knows(Basis(rule.basis), rule.purpose):
+            message = (
+                f"{rule.basis} is no lawful basis for {rule.purpose} here, so it never applies: take a basis that the"
+                " bundle in use has for it, or delete the rule."
+            )
+            yield Finding(FindingKind.UNLAWFUL_BASIS, Severity.WARNING, rule, message)
+        if rule.effect == RuleEffect.ALLOW and rule.action != Action.WRITE:
+            shown = {catalogue[name].category for name in objects.get(rule.object, ()) if name in catalogue}
+            untold = to_bits(shown) & ~law.notices.newest_tells(rule.role, rule.purpose)
+            if untold:
+                message = (
+                    f"The newest notice does not tell of {' and '.join(sorted(from_bits(untold)))} for {rule.purpose}"
+                    f" by {recipient_of(rule.role).value}: nobody's is shown until a notice tells of it and they agreed"
+                    " to that. Publish one, or delete the rule."
+                )
+                yield Finding(FindingKind.NOT_IN_NOTICE, Severity.WARNING, rule, message)
 
 
 def _budgets(content: Content) -> Iterator[Finding]:

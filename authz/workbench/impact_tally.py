@@ -13,6 +13,7 @@ from authz.compile import Slice
 from authz.narrowing import Narrowing, Only, both, compares
 from authz.possible import unheard
 from authz.replay import AS_RECORDED, decide_again, narrowing_said
+from authz.situations import UNCOVERED
 from authz.vocabulary import Effect, RuleEffect
 from authz.workbench.impact_changes import REFUSED, Change
 from authz.workbench.impact_moments import Sides
@@ -183,6 +184,9 @@ class _Moment:
     def _more(self, name: str, situation: int) -> Iterator[int]:
         """The situations that a row may really be of, where it does not hold all that the new rules can tell."""
         if self._before.key == self._after.key or not self._after.could_show(name):
+            return
+        if situation & _LOW == UNCOVERED:
+            # Whatever ties and opens: no rule speaks of it.
             return
         computed = situation or self._now.could_show(name) or self._now.denies_somewhere(name)
         for bit in self._unheard if computed else self._unknown:

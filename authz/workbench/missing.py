@@ -30,11 +30,13 @@ class Missing:
     token: tuple[Reason, ...] = ()
     rule: Rule | None = None
     """The rule that would allow it, where one more has to."""
+    notice: bool = False
+    """That the person agrees to a notice which tells of this use (C75)."""
 
     @property
     def changes(self) -> int:
         """How many changes that is."""
-        return (self.pair is not None) + (self.purpose is not None) + len(self.token)
+        return (self.pair is not None) + (self.purpose is not None) + len(self.token) + self.notice
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _PART = 64
 
 Pair = tuple[Relation, Basis]
 Held = frozenset[Pair]
-"""The pairs that records witness; none at all only where that is not known."""
+"""The pairs that records witness; none at all where that is not known, and where no rule may speak (`UNCOVERED`)."""
 
 
 class UnknownCoordinateError(Exception):
@@ -147,6 +147,9 @@ class Reading:
         for_it = self.allowing(purpose)
         if not for_it:
             return Reason.PURPOSE
+        if not held:
+            # What no notice tells of is told like a basis: it says what a person agreed to.
+            return Reason.BASIS if knows_basis(self.role, held) else Reason.RELATION
         relations = {relation for relation, _ in held}
         tied = any(rule.relation == ANY or rule.relation in relations for rule in for_it)
         return Reason.BASIS if tied and (self.act is not Act.SHOW or knows_basis(self.role, held)) else Reason.RELATION

@@ -10,6 +10,7 @@ _FAILED = {
     Failed.PURPOSE: "it is for another purpose",
     Failed.RELATION: "the relation does not hold",
     Failed.BASIS: "the basis is not open",
+    Failed.NOTICE: "no notice that the person agreed to tells of this use",
     Failed.TOGETHER: "relation and basis hold, but by different records",
     Failed.ACTION: "it allows something else",
     Failed.UNMASKABLE: "this field has no masked form",
@@ -74,6 +75,7 @@ def missing_said(missing: Missing, act: Act) -> str:
     if missing.purpose is not None:
         said.append(f"the purpose {missing.purpose}")
     said += [_TOKENS[one] for one in missing.token]
+    said += ["a notice that tells of this use, agreed to by the person,"] if missing.notice else []
     gives = "more" if missing.gives is None else effect_said(missing.gives, act)
     return f"{' and '.join(said)} would give {gives}"
 
@@ -81,7 +83,9 @@ def missing_said(missing: Missing, act: Act) -> str:
 def answer_said(one: Explanation) -> str:
     """The answer and its reason."""
     said = f"{one.role} for {one.purpose}, {one.act} {one.coordinate}: {effect_said(one.effect, one.act)}"
-    if one.reason is not None:
+    if one.missing is not None and one.missing.notice:
+        said += f", since {_FAILED[Failed.NOTICE]} ({one.reason}, C75)"
+    elif one.reason is not None:
         said += f", since {reason_said(one.reason)} ({one.reason})"
     elif one.effect is not None and one.by_rules is not None and one.effect < one.by_rules:
         said += f": the rules give {effect_said(one.by_rules, one.act)}, the token narrows it"

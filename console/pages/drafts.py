@@ -16,7 +16,7 @@ from console.asking import Problem, Refused
 from console.forms import between
 from console.frame import EDITORS, WATCHERS, Page, page
 from console.matrix import edited
-from console.pages.fields import catalogue_of
+from console.pages.fields import catalogue_of, snapshot_of
 from console.pages.matrix import ADDRESS as MATRIX
 from console.pages.matrix import cell_wanted, matrix_page, purpose_of
 from console.rulesets import DraftSaid, draft_of
@@ -142,7 +142,7 @@ async def _check_rows(found: Page) -> Response:
 
 async def _told(found: Page, changes: Changes) -> Response:
     draft = await draft_of(found, found.http.path_params["id"])
-    told = await to_thread(checking.told_of, draft, changes, catalogue_of(found), found.console.clock())
+    told = await to_thread(checking.told_of, draft, changes, snapshot_of(found), found.console.clock())
     return found.render("told.html", told=told)
 
 
@@ -204,7 +204,7 @@ async def _check_cell(found: Page) -> Response:
         changes = await _cell_changes(found, draft)
     except Refused as refused:
         return found.render("told.html", told=checking.Told(refused=refused.problem))
-    told = await to_thread(checking.told_of, draft, changes, catalogue_of(found), found.console.clock())
+    told = await to_thread(checking.told_of, draft, changes, snapshot_of(found), found.console.clock())
     return found.render("told.html", told=told)
 
 

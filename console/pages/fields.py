@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from authz.catalogue import Catalogue
+from authz.compile import Snapshot
 from console.asking import Refused
 from console.frame import Page, page
 from models.vocabulary import Category, Purpose, Role
@@ -16,9 +17,14 @@ _ROLES = (Role.DEVELOPER, Role.SECURITY_ADMIN)
 _OPERATIONS = 100
 
 
+def snapshot_of(found: Page) -> Snapshot:
+    """The rules in force, and the law beside them."""
+    return found.console.endpoint.service.snapshot()
+
+
 def catalogue_of(found: Page) -> Catalogue:
     """What the schema declares sensitive: it is published, and nobody's datum."""
-    return found.console.endpoint.service.snapshot().catalogue
+    return snapshot_of(found).catalogue
 
 
 async def _fields(found: Page) -> Response:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from authz.tokens import LONGEST_TEXT, Token
-from console.asking import Problem, Refused, within
+from console.asking import Problem, Refused
 from console.frame import (
     HEADERS,
     HOME,
@@ -31,6 +31,7 @@ from console.frame import (
 from console.languages import Language
 from console.visits import Visit
 from models.vocabulary import Role
+from resolvers.endpoint import within
 from resolvers.oidc import LOGIN as OIDC_LOGIN
 from resolvers.oidc import REDEEM, StaffLogin
 from resolvers.problems import RequestRefusedError

@@ -1,4 +1,4 @@
-// Types for src/documents.graphql, made by graphql-codegen from the published schema: src/generated.ts, not committed.
+// Types for the documents below, made by graphql-codegen from the published schema: src/generated.ts, not committed.
 import { codegen } from "@graphql-codegen/core";
 import * as operations from "@graphql-codegen/typescript-operations";
 import * as documents from "@graphql-codegen/typed-document-node";
@@ -6,12 +6,19 @@ import { parse } from "graphql";
 import { readFile, writeFile } from "node:fs/promises";
 
 const read = async (path) => parse(await readFile(new URL(path, import.meta.url), "utf8"));
+const DOCUMENTS = [
+  "src/documents.graphql",
+  "src/consent-centre/documents.graphql",
+  // What may be asked without a token, by its hash: docs/frontend.md#logging-in.
+  "../../resolvers/registered_documents/log-in.graphql",
+  "../../resolvers/registered_documents/refresh.graphql",
+];
 const text = { input: "string", output: "string" };
 
 const generated = await codegen({
   filename: "src/generated.ts",
   schema: await read("../../docs/schema.graphql"),
-  documents: [{ location: "src/documents.graphql", document: await read("src/documents.graphql") }],
+  documents: await Promise.all(DOCUMENTS.map(async (location) => ({ location, document: await read(location) }))),
   plugins: [{ operations: {} }, { documents: {} }],
   pluginMap: { operations, documents },
   config: {

@@ -1,7 +1,6 @@
 """Consents: to whom, for what, for which categories, and whether they still hold."""
 
 import hashlib
-from bisect import bisect
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from models.demo.books import Book
 from models.demo.draws import Draws, weighted
 from models.demo.people import Member, add_virtual_phone
 from models.demo.timeline import FAR, LAST_GRANT, VERY_FAR
+from models.notices import FIRST, NoticeName
 from models.organizations import OrganizationKind
 from models.vocabulary import Category, Purpose, to_bits
 
@@ -67,9 +67,9 @@ _STATES = weighted({State.ACTIVE: 68, State.WITHDRAWN: 18, State.EXPIRED: 14})
 _COUNTS = weighted({3: 6, 4: 10, 5: 16, 6: 20, 7: 20, 8: 16, 9: 8, 10: 4})
 _COUNTS_MINORS = weighted({3: 30, 5: 40, 7: 30})
 
-_EFFECTIVE = (date(2015, 6, 1), date(2020, 10, 26), date(2024, 3, 1), date(2026, 1, 15))
-# The text that is hashed stands for the notice itself; what matters is that a consent names one version.
-_NOTICES = tuple((f"{day}", hashlib.sha256(f"隐私政策 {day}".encode()).hexdigest()) for day in _EFFECTIVE)
+_FIRST_EFFECTIVE = date(2020, 10, 26)
+_EARLIER = NoticeName("2015-06-01", hashlib.sha256("隐私政策 2015-06-01".encode()).hexdigest())
+"""Of the policy before the first that is published here there is no text: this stands for it."""
 
 
 def draw_consents(book: Book, member: Member) -> Given:
@@ -148,5 +148,5 @@ def _course(
     return granted, draws.moment(granted.date() + timedelta(days=2), _LAST_END), expires
 
 
-def _notice(granted: datetime) -> tuple[str, str]:
-    return _NOTICES[bisect(_EFFECTIVE, granted.date()) - 1]
+def _notice(granted: datetime) -> NoticeName:
+    return _EARLIER if granted.date() < _FIRST_EFFECTIVE else FIRST

@@ -27,16 +27,22 @@ FILLED = (*(table.name for table in TABLES), "data_key", "blind_index", "demo_lo
 EMPTIED = (
     *FILLED,
     "audience_use",
+    "campaign",
     "correction",
     "correction_recipient",
+    "guardian_request",
     "idempotency_key",
     "login",
+    "minor_case",
+    "marketing_refusal",
+    "notice_agreement",
     "partner_client",
     "partner_key",
     "permission",
     "refresh_token",
     "session",
     "staff_identity",
+    "verification_result",
 )
 
 _RUNNING = "SELECT id FROM session WHERE ended_at IS NULL AND expires_at > now()"

@@ -8,6 +8,7 @@ from models.demo.books import Audience, Book
 from models.demo.directory import PEOPLE_A_TEAM, Directory, Team, build_directory, build_team
 from models.demo.draws import Draws
 from models.demo.households import draw_household
+from models.demo.relays import end_concluded
 from models.demo.rows import Batch
 from models.demo.scenarios import SCENARIOS
 
@@ -38,10 +39,15 @@ def population(people: int, seed: int, *, audience: Audience) -> Iterator[Batch]
             _settle(town, batch, household=scenario.write)
     while town.people < people:
         if batch.people >= PEOPLE_A_BATCH:
-            yield batch
+            yield _whole(batch)
             batch = Batch()
         _settle(town, batch, household=partial(draw_household, limit=people - town.people))
-    yield batch
+    yield _whole(batch)
+
+
+def _whole(batch: Batch) -> Batch:
+    end_concluded(batch)
+    return batch
 
 
 def _settle(town: _Town, batch: Batch, *, household: Callable[[Book], None]) -> None:

@@ -1,5 +1,6 @@
 """From drawn rows to records: sealed under the right person's key, with data keys and blind entries."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,24 +58,37 @@ class Sealer:
         """Seal for this keyring."""
         self._keyring = keyring
         self._random = RandomPool()
+        self._numbers: set[bytes] = set()
+        """Digests of the relay numbers so far."""
 
     def parts(self, batch: Batch) -> Iterator[Part]:
         """The parts of a batch, in the order in which foreign keys allow them; each must be used before the next."""
         made: list[Record] = []
         keys: dict[Retention, dict[UUID, DataKey]] = {retention: {} for retention in Retention}
         for table in TABLES:
-            rows, retention = batch.rows[table.name], table.retention
+            rows, retention, columns = batch.rows[table.name], table.retention, table.columns
             if retention is None:
                 records: Iterator[Record] = ((row_id, *plain) for row_id, _, plain, _ in rows)
             else:
                 self._add_keys(keys[retention], rows, retention=retention)
                 records = self._seal(table, rows, keys=keys[retention])
-            yield Part(table.name, table.columns, records, len(rows))
+            if table.name == "virtual_phone":
+                columns = (*columns, "number_digest")
+                records = self._with_digests(records, rows)
+            yield Part(table.name, columns, records, len(rows))
         for retention, found in keys.items():
             made += [(person, retention.value, key.wrapped) for person, key in found.items()]
         yield Part("data_key", ("person_id", "retention", "wrapped"), iter(made), len(made))
         entries = self._blind_records(batch)
         yield Part("blind_index", ("column", "digest", "person_id"), iter(entries), len(entries))
+
+    def _with_digests(self, records: Iterator[Record], rows: list[Row]) -> Iterator[Record]:
+        """Records of relay numbers with the digest of each number; a number drawn twice is known by the first."""
+        for record, (_, _, _, (number,)) in zip(records, rows, strict=True):
+            digest = blind(self._keyring, "relay", number or "")
+            new = digest not in self._numbers
+            self._numbers.add(digest)
+            yield (*record, digest if new else None)
 
     def _add_keys(self, keys: dict[UUID, DataKey], rows: list[Row], *, retention: Retention) -> None:
         for _, owner, _, _ in rows:
@@ -101,6 +115,11 @@ class Sealer:
                 for _, owner, _, texts in batch.rows[table]
                 if (text := texts[position]) is not None
             ]
+        records += [
+            (BlindColumn.TAG.value, blind(self._keyring, "tag", tag), owner)
+            for _, owner, _, texts in batch.rows["person"]
+            for tag in json.loads(texts[_TAGS] or "[]")
+        ]
         with_account = {owner for _, owner, _, _ in batch.rows["account"]}
         phones = [record for record in records if record[0] == BlindColumn.PHONE and record[2] in with_account]
         records += [(BlindColumn.LOGIN_PHONE.value, digest, owner) for _, digest, owner in phones]
@@ -112,4 +131,5 @@ def _position(table_name: str, column_name: str) -> int:
     return [column.name for column in table.sealed].index(column_name)
 
 
+_TAGS = _position("person", "tags_sealed")
 _BLIND_POSITIONS = tuple((table, _position(table, name), column) for table, name, column in _BLIND_COLUMNS)

@@ -10,6 +10,7 @@ from ledger.head_keys import HeadKey
 from models.database import connect_once
 from models.embedded import Database
 from models.installation import Installation, InstallationError
+from privacy.receipt_keys import ReceiptKeys
 from resolvers.operating.metrics_token import metrics_token
 from vault.keyring import load, load_or_create
 
@@ -69,10 +70,17 @@ def check_settings(installation: Installation, environ: Mapping[str, str]) -> No
             " and a ledger of its own."
         )
         raise InstallationError(message)
+    receipt_keys = ReceiptKeys.load_or_create(installation.receipt_keys_path)
+    if receipt_keys.demo:
+        message = (
+            f"{installation.receipt_keys_path} was made in demo mode: remove it, and the next start makes new keys."
+        )
+        raise InstallationError(message)
     for path, found in (
         (installation.keyring_path, keyring.secrets()),
         (installation.token_keys_path, token_keys.secrets()),
         (installation.ledger_key_path, (head_key.private,)),
+        (installation.receipt_keys_path, receipt_keys.secrets()),
     ):
         if any(map(_is_weak, found)):
             message = f"{path} holds a key that was not drawn at random: restore it, or use a new NEEDFUL_DATA."
@@ -85,6 +93,7 @@ def make_keys(installation: Installation) -> None:
     TokenKeys.load_or_create(installation.token_keys_path, demo=installation.demo)
     metrics_token(installation.metrics_token_path)
     HeadKey.load_or_create(installation.ledger_key_path, demo=installation.demo)
+    ReceiptKeys.load_or_create(installation.receipt_keys_path, demo=installation.demo)
 
 
 async def check_database(installation: Installation, found: Database) -> None:

@@ -7,23 +7,16 @@ nothing more; a minor acts alone only under a consent that a guardian has given 
 from typing import Any
 from uuid import UUID
 
-from authz.subjects import active
 from models.vocabulary import Purpose
+from privacy.guardianship import STANDS, agreed
 from resolvers.payloads import Problem, ProblemCode, Write
 from resolvers.registry import NOUNS
-from resolvers.wards import is_minor
 from resolvers.writing.rows import opened
 
-_GUARDED = """
-SELECT EXISTS (SELECT FROM guardian_link
-WHERE guardian_id = $1 AND child_id = $2 AND verified_at IS NOT NULL AND revoked_at IS NULL)
-"""
-_AGREED = f"""
-SELECT EXISTS (SELECT FROM consent c JOIN guardian_link g ON g.guardian_id = c.guardian_id AND g.child_id = c.person_id
-WHERE c.person_id = $1 AND c.purpose = $2 AND c.recipient_id IS NULL AND {active("c")}
-AND g.verified_at IS NOT NULL AND g.revoked_at IS NULL)
-"""
+_GUARDED = f"SELECT EXISTS (SELECT FROM guardian_link g WHERE g.guardian_id = $1 AND g.child_id = $2 AND {STANDS})"
+_AGREED = f"SELECT EXISTS (SELECT FROM guardian_link g WHERE g.child_id = $1 AND {STANDS} AND {agreed('$2::text[]')})"
 _CONSEQUENCE = "Nothing is collected from a minor without it."
+_STAYS = "Your terms stay as they are."
 
 
 async def guarded(write: Write, person: Any, purpose: Purpose, *, field: str | None = None) -> Problem | None:  # noqa: ANN401 - asyncpg's row
@@ -32,7 +25,7 @@ async def guarded(write: Write, person: Any, purpose: Purpose, *, field: str | N
     if birth is None:
         message = "It is not known whether this person is of age. Give their ID number or birth date."
         return Problem(ProblemCode.AGE_UNKNOWN, message, field=field, clause="C71", consequence=_CONSEQUENCE)
-    return await _agreed(write, person["id"], purpose, field=field) if is_minor(birth, write.today) else None
+    return await _agreed(write, person["id"], purpose, field=field) if write.is_minor(birth) else None
 
 
 async def guarded_profile(
@@ -48,7 +41,7 @@ async def guarded_profile(
     anybody become a minor without a guardian. An account knows no age at first (C01); that is no obstacle.
     """
     births = (await _birth(write, person), becomes)
-    if not any(birth and is_minor(birth, write.today) for birth in births):
+    if not any(birth and write.is_minor(birth) for birth in births):
         return None
     return await _agreed(write, person["id"], purpose, field="birthDate" if becomes else None)
 
@@ -62,7 +55,21 @@ async def _agreed(write: Write, child: UUID, purpose: Purpose, *, field: str | N
     caller = write.subject.person
     if caller is not None and caller != child and await write.connection.fetchval(_GUARDED, caller, child):
         return None
-    if await write.connection.fetchval(_AGREED, child, purpose.value):
+    if await write.connection.fetchval(_AGREED, child, [purpose.value]):
         return None
     message = "This person is under age: a guardian whose link is verified has to do this, or to have agreed to it."
     return Problem(ProblemCode.MINOR_NEEDS_GUARDIAN, message, field=field, clause="C71", consequence=_CONSEQUENCE)
+
+
+async def not_alone(write: Write, person: Any, *, consequence: str = _STAYS) -> Problem | None:  # noqa: ANN401 - as above
+    """MINOR_NEEDS_GUARDIAN where a minor does for themselves what only a guardian does, whatever one agreed to before.
+
+    An account knows no age at first; that is no obstacle.
+    """
+    if write.subject.person != person["id"]:
+        return None
+    birth = await _birth(write, person)
+    if birth is None or not write.is_minor(birth):
+        return None
+    message = "You are under age: a guardian whose link is verified has to do this for you."
+    return Problem(ProblemCode.MINOR_NEEDS_GUARDIAN, message, clause="C71", consequence=consequence)

@@ -20,16 +20,20 @@ from vault.keyring import Keyring
 
 KEPT = timedelta(hours=24)
 _HASHED = b"idempotency"
+_ANSWER = "Answer"
+"""What stands for a noun where the answer itself is kept."""
+_REUSED = "This Idempotency-Key stands for another request. Take a new key for a new request."
 
 _LOCK = "SELECT pg_advisory_xact_lock($1)"
 _FIND = """
-SELECT request_digest, noun, row_id FROM idempotency_key WHERE client = $1 AND key_digest = $2 AND expires_at > $3
+SELECT request_digest, noun, row_id, answer FROM idempotency_key
+WHERE client = $1 AND key_digest = $2 AND expires_at > $3
 """
 _KEEP = """
-INSERT INTO idempotency_key (client, key_digest, request_digest, noun, row_id, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO idempotency_key (client, key_digest, request_digest, noun, row_id, answer, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (client, key_digest) DO UPDATE SET request_digest = excluded.request_digest, noun = excluded.noun,
-row_id = excluded.row_id, expires_at = excluded.expires_at
+row_id = excluded.row_id, answer = excluded.answer, expires_at = excluded.expires_at
 """
 
 
@@ -54,20 +58,51 @@ async def done_once(write: Write, work: Callable[[], Awaitable[Written | Problem
 
     Of work that ends in a problem nothing stays.
     """
-    once, client = write.once, write.subject.identity
-    if once is None or client is None:
-        return await _all_or_nothing(write, work)
-    # Whoever comes with the same key meanwhile waits for the end of this transaction.
-    await write.connection.execute(_LOCK, int.from_bytes(_place(client, once), "big", signed=True))
-    found = await write.connection.fetchrow(_FIND, client, once.key_digest, write.now)
+    found = await _found(write)
     if found is not None:
-        return await _again(write, found, once)
+        return await _again(write, found)
     outcome = await _all_or_nothing(write, work)
     if isinstance(outcome, Written):
-        expires = write.now + KEPT
-        row = (client, once.key_digest, once.request_digest, outcome.noun, outcome.id, expires)
-        await write.connection.execute(_KEEP, *row)
+        await _keep(write, outcome)
     return outcome
+
+
+async def answered_once(write: Write, work: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """Do some work whose answer is about no row of a noun, unless it was done under the same key: then give that one.
+
+    Of work that ends in a problem no answer is kept. Raises BAD_USER_INPUT for a key of another request.
+    """
+    found = await _found(write)
+    if found is not None:
+        if not _is_same(write, found):
+            raise bad_input("Idempotency-Key", _REUSED)
+        write.repeated = True
+        kept: dict[str, Any] = orjson.loads(found["answer"])
+        return kept
+    answer = await work()
+    if write.refused is None:
+        await _keep(write, Written(_ANSWER, write.decision), orjson.dumps(answer).decode())
+    return answer
+
+
+async def _found(write: Write) -> Any:  # noqa: ANN401 - asyncpg's row
+    """What is kept under the write's key, if it has one. Whoever comes meanwhile waits for this transaction's end."""
+    once, client = write.once, write.subject.identity
+    if once is None or client is None:
+        return None
+    await write.connection.execute(_LOCK, int.from_bytes(_place(client, once), "big", signed=True))
+    return await write.connection.fetchrow(_FIND, client, once.key_digest, write.now)
+
+
+async def _keep(write: Write, written: Written, answer: str | None = None) -> None:
+    once, client = write.once, write.subject.identity
+    if once is not None and client is not None:
+        digests = once.key_digest, once.request_digest
+        await write.connection.execute(_KEEP, client, *digests, written.noun, written.id, answer, write.now + KEPT)
+
+
+def _is_same(write: Write, found: Any) -> bool:  # noqa: ANN401 - as above
+    return write.once is not None and hmac.compare_digest(found["request_digest"], write.once.request_digest)
 
 
 async def _all_or_nothing(write: Write, work: Callable[[], Awaitable[Written | Problem]]) -> Written | Problem:
@@ -88,10 +123,9 @@ def _place(client: UUID, once: Once) -> bytes:
     return hmac.digest(client.bytes, once.key_digest, "sha256")[:8]
 
 
-async def _again(write: Write, found: Any, once: Once) -> Written | Problem:  # noqa: ANN401 - asyncpg's row
-    if not hmac.compare_digest(found[0], once.request_digest):
-        message = "This Idempotency-Key stands for another request. Take a new key for a new request."
-        return Problem(ProblemCode.IDEMPOTENCY_KEY_REUSED, message)
+async def _again(write: Write, found: Any) -> Written | Problem:  # noqa: ANN401 - as above
+    if not _is_same(write, found):
+        return Problem(ProblemCode.IDEMPOTENCY_KEY_REUSED, _REUSED)
     write.repeated = True
-    written = Written(found[1], found[2])
+    written = Written(found["noun"], found["row_id"])
     return await still_permitted(write, written) or written

@@ -13,7 +13,6 @@ from models.people import IdType, PersonSource
 from models.products import Part
 from models.vocabulary import Purpose
 from resolvers.payloads import Problem, ProblemCode, Write
-from resolvers.wards import wards_of
 from resolvers.writing.items import PERSON_ITEMS, Declared, Given, acceptable, cleaned
 from resolvers.writing.minors import guarded
 from resolvers.writing.people import complete, locked_person, new_person
@@ -97,8 +96,9 @@ async def let_go(write: Write, sides: Sides, person: UUID) -> None:
     if person == sides.policyholder or await write.connection.fetchval(_KNOWN_ELSEWHERE, person, sides.policy):
         return
     if await write.connection.fetchval(_NAMED_ONLY, person):
-        await write.connection.execute(_FORGET_BLIND, person)
+        # In this order: whoever holds the key has its entries written by the time that these are forgotten.
         await write.connection.execute(_DESTROY_KEYS, person)
+        await write.connection.execute(_FORGET_BLIND, person)
 
 
 async def put_on_record(write: Write, sides: Sides, person: UUID, given: Given, *, field: str) -> Problem | None:
@@ -137,4 +137,4 @@ async def _is_own(write: Write, sides: Sides, person: UUID) -> bool:
 
 async def _wards(write: Write) -> list[UUID]:
     guardian = write.subject.person
-    return await wards_of(write.connection, guardian, keys=write.keys, now=write.now) if guardian else []
+    return await write.reader.wards(write.connection, guardian, now=write.now) if guardian else []

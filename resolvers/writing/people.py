@@ -14,9 +14,9 @@ from models.formats import FormatError, mobile_number
 from models.identity_numbers import Identity, identity_number
 from models.people import IdType, PersonSource
 from models.vocabulary import PARTNER_ROLES, BlindColumn, Purpose, Retention
+from privacy.notices import collected_under
 from resolvers.payloads import Problem, ProblemCode, Write
 from resolvers.registry import NOUNS
-from resolvers.wards import is_minor
 from resolvers.writing.items import Given
 from resolvers.writing.rows import data_key, index_blindly, insert, opened, sealed, sealed_column
 from vault.blind import blind
@@ -62,6 +62,7 @@ async def new_person(write: Write, given: Given, source: PersonSource = PersonSo
     """Somebody who is named in an application: a person of their own, found by nobody's account."""
     person = uuid4()
     await insert(write, "person", {"id": person, "source": source.value})
+    await collected_under(write.connection, person, now=write.now)
     await _store(write, person, given)
     return person
 
@@ -188,7 +189,7 @@ async def _contradicts(write: Write, person: Any, given: Given, *, born: bool) -
 def _of_another_age(write: Write, person: Any, earlier: Mapping[str, str | None], after: Given) -> Problem | None:  # noqa: ANN401 - as above
     """A minor comes of age by no correction of their own, nor does a guardian's make one a minor for longer (C71)."""
     birth = earlier.get("birthDate")
-    if birth is None or not is_minor(birth, write.today):
+    if birth is None or not write.is_minor(birth):
         return None
     where = after.field("idNumber" if "idNumber" in after.values else "birthDate")
     if write.subject.person == person["id"]:

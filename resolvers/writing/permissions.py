@@ -29,6 +29,7 @@ decided_at = CASE WHEN permission.granted = excluded.granted THEN permission.dec
 RETURNING id
 """
 _STOP_PUSH = "UPDATE device SET push_id_sealed = NULL, push_id_kind = NULL WHERE person_id = $1"
+_GRANTED_ROW = "SELECT id FROM permission WHERE person_id = $1 AND kind = $2 AND granted"
 _GRANTED = "SELECT EXISTS (SELECT FROM permission WHERE person_id = $1 AND kind = $2 AND granted)"
 _DEVICES = "SELECT * FROM device WHERE person_id = $1 ORDER BY id"
 
@@ -58,6 +59,28 @@ async def set_permission(write: Write, kind: PermissionKind, *, granted: bool) -
     if kind is PermissionKind.PUSH and not granted:
         await write.connection.execute(_STOP_PUSH, found.id)
     return Written("Permission", row)
+
+
+async def use_permission(write: Write, kind: PermissionKind) -> Written | Problem:
+    """Let the app use a permission once, if the caller's last word on it is yes: the use is on the ledger either way.
+
+    PERMISSION_REQUIRED where it was taken back, or never given: the app asks at its first use (C15, C67).
+    """
+    found = await target(write, "User", write.subject.person)
+    if isinstance(found, Problem):
+        return found
+    row = await write.connection.fetchval(_GRANTED_ROW, found.id, kind.value)
+    return Written("Permission", row) if row else _not_granted(kind)
+
+
+def _not_granted(kind: PermissionKind) -> Problem:
+    return Problem(
+        ProblemCode.PERMISSION_REQUIRED,
+        f"{kind.value} is not granted. Ask the person, and keep the answer by setPermission({kind.value}).",
+        field="permission",
+        clause="C67",
+        consequence="This function stops; everything else goes on.",
+    )
 
 
 async def set_push_identifiers(

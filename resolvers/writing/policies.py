@@ -1,5 +1,6 @@
 """Policies once they were applied for: underwritten, paid, withdrawn, surrendered."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from models.formats import FormatError
 from models.lifecycles import Event
 from models.policies import PolicyStatus
 from models.vocabulary import Purpose, Role
+from privacy.relays import after_contract
 from resolvers.payloads import Problem, Write, Written
 from resolvers.registry import NOUNS
 from resolvers.writing.items import invalid
@@ -114,7 +116,14 @@ async def record_payment(
         return found
     begins = found.row["status"] == PolicyStatus.AWAITING_PAYMENT
     dates = _begun(cover, write) if begins else _continued(cover, found)
-    return dates if isinstance(dates, Problem) else await change(write, found, dates, event)
+    return dates if isinstance(dates, Problem) else await _settled(write, found, dates, event)
+
+
+async def _settled(write: Write, found: Target, dates: Mapping[str, date], event: Event) -> Written:
+    """Where a contract begins or ends, so do the relay numbers that it makes needless or due (C22)."""
+    done = await change(write, found, dates, event)
+    await after_contract(write.connection, write.reader.relays, found.id, now=write.now)
+    return done
 
 
 def _begun(cover: Cover, write: Write) -> dict[str, date] | Problem:
@@ -156,4 +165,4 @@ async def surrender(write: Write, policy: UUID | None, *, if_version: int | None
     starts, ends = found.row["starts_on"], found.row["ends_on"]
     # Cover is never prolonged by its end, and what has not begun ends on its first day.
     last = max(starts or write.today, min(ends or write.today, write.today))
-    return await of_age(write, found) or await change(write, found, {"ends_on": last}, event)
+    return await of_age(write, found) or await _settled(write, found, {"ends_on": last}, event)

@@ -27,6 +27,7 @@ OF: Mapping[str, DataSubject] = {
     "Device": DataSubject.USER,
     "Policy": DataSubject.HOLDER,
     "Claim": DataSubject.INSURED,
+    "Consent": DataSubject.USER,
 }
 """Whose situation decides about a write to a noun."""
 
@@ -120,6 +121,11 @@ def out_of_question(write: Write) -> Problem | None:
         # What is begun anew is none of the policies or products that the token is for.
         return _denied(Reason.TOKEN_SCOPE)
     return _hopeless(write)
+
+
+def not_listed(write: Write, categories: int) -> Problem | None:
+    """WRITE_DENIED where the token does not list one of these categories (a stored set): nor are others let to it."""
+    return _denied(Reason.TOKEN_SCOPE) if categories & ~write.subject.categories else None
 
 
 def without_target(write: Write) -> Problem | None:

@@ -173,7 +173,7 @@ def authenticator(uri: str) -> pyotp.TOTP:
     return pyotp.TOTP(parse_qs(urlsplit(uri).query)["secret"][0])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(tmp_path_factory, prepared) -> Iterator[Desk]:
     """The server for accounts: three failures lock; and two more on the same data, one that refuses a third session."""
     folder = tmp_path_factory.mktemp("accounts")

@@ -5,10 +5,10 @@ import re
 import subprocess
 from datetime import timedelta
 
-from app import Settings
 from authz import passwords, sessions
 from authz.tokens import LIFETIME
 from resolvers.payloads import ProblemCode
+from resolvers.serving.settings import Settings
 from tests.accounts.conftest import HOUSE
 from tests.conftest import ROOT
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from app import Settings
 from authz import sessions
 from authz.attempts import Patience, begin
 from authz.sessions import Ceiling, Owner, Refusal, Sessions
@@ -16,6 +15,7 @@ from authz.tokens import Verifier, utc_now
 from models.database import connect
 from models.installation import InstallationError
 from models.vocabulary import Role
+from resolvers.serving.settings import Settings
 from tests.accounts.test_log_in import claims_of
 
 VIEWER = "{ viewer { role } }"

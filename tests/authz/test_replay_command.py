@@ -25,7 +25,7 @@ PUT = "UPDATE ledger SET body = $4 WHERE writer = $1 AND sequence = $2 AND at = 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, prepared):
-    """A server of its own: tests that share one answer by rules that nobody published. It has something to decide again."""
+    """A server of its own, with decisions: tests that share one answer by rules that nobody published."""
     with demo_server(tmp_path_factory.mktemp("replayed"), prepared) as running:
         handler = running.token("claims_handler", purposes=["claim_handling"])
         insurer = running.token("insurer", org="INS01", purposes=["claim_handling"])

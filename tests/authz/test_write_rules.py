@@ -27,23 +27,29 @@ DONE_BY = {
     ("customer", "account_service"): {
         "self": (
             "draftApplication submitApplication withdrawApplication setBeneficiaries surrenderPolicy draftClaim"
-            " submitClaim withdrawClaim linkWechat updateProfile setPermission setPushIdentifiers"
+            " submitClaim withdrawClaim linkWechat updateProfile setPermission usePermission setPushIdentifiers"
+            " grantConsent withdrawConsent"
+            " requestGuardianLink revokeGuardianLink"
+            " acknowledgeNotice refuseMarketing"
         ),
         "holder_of": "draftClaim submitClaim withdrawClaim",
     },
-    ("customer", "rights_request"): {"self": "updateProfile"},
+    ("customer", "rights_request"): {"self": "updateProfile grantConsent withdrawConsent"},
+    ("guardian", "rights_request"): {"guardian_of": "grantConsent withdrawConsent"},
     ("guardian", "account_service"): {
         "guardian_of": (
             "draftApplication submitApplication withdrawApplication setBeneficiaries surrenderPolicy draftClaim"
-            " submitClaim withdrawClaim updateProfile"
+            " submitClaim withdrawClaim updateProfile grantConsent withdrawConsent acknowledgeNotice refuseMarketing"
         ),
     },
-    ("broker_agent", "application"): {"assigned": "draftApplication withdrawApplication recordPayment"},
+    ("broker_agent", "application"): {
+        "assigned": "draftApplication withdrawApplication recordPayment openVerification closeVerification",
+    },
     ("insurer", "application"): {"underwriter": "recordUnderwriting recordPayment"},
     ("insurer", "policy_service"): {"underwriter": "recordPayment"},
     ("insurer", "claim_handling"): {"underwriter": "requestMaterials recordClaimDecision recordClaimPayment"},
     ("claims_handler", "claim_handling"): {
-        "assigned": "assignClaim requestMaterials recordClaimPayment closeClaim",
+        "assigned": "assignClaim requestMaterials recordClaimPayment closeClaim openVerification closeVerification",
         "none": "assignClaim",
     },
     ("security_admin", "administration"): {
@@ -53,7 +59,12 @@ DONE_BY = {
         ),
     },
     ("developer", "administration"): {"none": "registerOperation unregisterOperation"},
-    ("privacy_officer", "administration"): {"none": "reviewRules reviewGlass"},
+    ("privacy_officer", "administration"): {
+        "none": "reviewRules reviewGlass verifyGuardianLink revokeGuardianLink publishNotice assessImpact",
+    },
+    ("risk_analyst", "verification"): {"assigned": "recordVerification closeVerification"},
+    ("service_provider", "verification"): {"assigned": "recordVerification closeVerification"},
+    ("marketer", "marketing"): {"none": "openCampaign endCampaign"},
 }
 HEALTH_MAY_BE_GIVEN_BY = {("customer", "self"), ("customer", "holder_of"), ("guardian", "guardian_of")}
 """A holder gives it of those whom they insure, or file a claim for."""

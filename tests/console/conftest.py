@@ -111,7 +111,7 @@ class Desk:
         self.context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workbench(tmp_path_factory, prepared) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("console")
     data_dir, log = folder / "data", folder / "server.log"

@@ -12,6 +12,7 @@ from authz.workbench.acts import RulesRefusal
 from authz.workbench.explain import Failed
 from authz.workbench.findings import FindingKind, Severity
 from authz.workbench.readings import Act
+from console.asking import document
 from console.languages import Language, messages, wanted
 from models.reviews import Decision
 from models.rulesets import DraftState, RulesetKind, Verdict
@@ -112,7 +113,7 @@ def test_a_reader_who_wants_neither_language_reads_english():
 def test_every_document_of_the_console_fits_the_schema():
     schema = build_schema()
     faults = {
-        path.name: [error.message for error in validate(schema, parse(path.read_text(encoding="utf-8")))]
+        path.name: [error.message for error in validate(schema, parse(document(path.stem)))]
         for path in sorted((CONSOLE / "documents").glob("*.graphql"))
     }
     assert len(faults) > 20

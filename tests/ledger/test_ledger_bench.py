@@ -5,7 +5,8 @@ import asyncio
 from bench.ledger import measure, table
 
 
-def test_the_benchmark_fills_seals_indexes_and_asks(tmp_path):
+def test_the_benchmark_fills_seals_indexes_and_asks(tmp_path, prepared):
+    prepared.empty(tmp_path / "data")
     result = asyncio.run(measure(tmp_path, rows=4_000, asked=120))
     assert (result["rows"], result["people"]) == (4_000, 200)
     assert result["hottest"] > 500

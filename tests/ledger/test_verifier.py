@@ -7,7 +7,8 @@ import pytest
 
 from ledger import verify
 from tests.conftest import ROOT
-from tests.ledger.battery import Program, cases
+from tests.ledger.battery.program import Program
+from tests.ledger.battery.whole import cases
 
 CASES = cases()
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from ledger import verify
 from tests.conftest import ROOT
-from tests.ledger.battery import battery
+from tests.ledger.battery.whole import battery
 from tests.ledger.mutants import mutants
 
 NAME = "verifier_mutant"

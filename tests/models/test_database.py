@@ -131,6 +131,23 @@ FIXED = {
     "broken_glass": {
         *("id", "account", "role", "purpose", "categories", "reason", "opened_by", "opened_at", "until"),
     },
+    "campaign": {
+        *("id", "recipient_id", "tags", "tag_digests", "opens_at", "closes_at", "opened_by", "opened_at"),
+    },
+    "marketing_refusal": {"id", "person_id", "channel", "said_by", "refused_at"},
+    "virtual_phone": {"id", "person_id", "organization_id", "number_sealed", "number_digest", "issued_at"},
+    "consent": {
+        *("id", "person_id", "guardian_id", "purpose", "recipient_id", "categories", "notice_version", "notice_hash"),
+        *("granted_at", "expires_at", "audience_id"),
+    },
+    "guardian_link": {"id", "guardian_id", "child_id", "request_id", "verified_at", "verified_by"},
+    "guardian_request": {"id", "guardian_id", "evidence_kind", "reference", "requested_at"},
+    "impact_assessment": {"id", "title", "text", "risk", "assessed_by", "assessed_at"},
+    "minor_case": {"id", "person_id", "opened_at", "due_at"},
+    "verification_case": {
+        *("id", "person_id", "claim_id", "policy_id", "source_id", "source_name", "aspects", "opened_by"),
+        *("consent_id", "opened_at"),
+    },
     "rule_draft": {"id", "restores", "author", "created_at"},
 }
 """Of tables that are changed in part, what stays as it was said."""
@@ -282,16 +299,16 @@ async def test_who_reads_the_ledger_all_the_while_holds_up_neither_a_start_nor_t
 @pytest.fixture
 def earlier(found):
     """The database as the version before the ledger of today left it; whoever migrates it has it as it was."""
-    asyncio.run(_take_back(found))
+    asyncio.run(_take_back(found, "0005_writes"))
     return found
 
 
-async def _take_back(served):
+async def _take_back(served, to):
     async with connect(served.owner, shared=False) as owner:
         await owner.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         executor = MigrationExecutor(get_connection(CONNECTION), TORTOISE["apps"])
         await executor.recorder.ensure_schema(AsyncpgSchemaEditor(executor.connection, atomic=False))
-        await executor.migrate([MigrationTarget("models", "0005_writes")])
+        await executor.migrate([MigrationTarget("models", to)])
 
 
 async def test_rows_of_the_earlier_ledger_keep_their_order_and_say_the_same_whatever_months_they_are_of(earlier):
@@ -327,6 +344,21 @@ async def test_rows_of_the_earlier_ledger_keep_their_order_and_say_the_same_what
         ("EARLIER", "token", 3, "cd")
     }
     assert all(one["cells"] == [["Claim.diagnosis", "REVEAL", 2]] for one in said)
+
+
+async def test_c21_a_relay_number_that_is_known_by_no_digest_ends_with_the_upgrade(found):
+    await _take_back(found, "0007_rulesets")
+    person, numbers = uuid4(), (uuid4(), uuid4())
+    insert = "INSERT INTO virtual_phone (id, person_id, number_sealed, issued_at, ended_at) VALUES ($1, $2, '', $3, $4)"
+    then = datetime(2026, 1, 1, tzinfo=UTC)
+    async with connect(found.owner, shared=False) as owner:
+        await owner.execute("INSERT INTO person (id, source) VALUES ($1, 'registered')", person)
+        for number, ended in zip(numbers, (None, then), strict=True):
+            await owner.execute(insert, number, person, then, ended)
+    await migrate(found)
+    async with connect(found.owner, shared=False) as owner:
+        rows = await owner.fetch("SELECT id, ended_at > issued_at FROM virtual_phone ORDER BY ended_at DESC")
+    assert [tuple(row) for row in rows] == [(numbers[0], True), (numbers[1], False)]
 
 
 async def test_the_ledger_has_a_partition_for_each_month_of_the_year_to_come(found):
@@ -374,3 +406,12 @@ async def test_a_case_names_a_consent_of_its_own_person_and_a_claim_its_policys_
             ("beneficiary", "policy", 2),
             ("verification_case", "consent", 2),
         }
+
+
+async def test_what_refers_to_a_guardians_request_is_found_by_it(found):
+    indexed = (
+        "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]"
+        " WHERE indrelid = 'guardian_link'::regclass"
+    )
+    async with connect(found.owner, shared=False) as owner:
+        assert "request_id" in {row[0] for row in await owner.fetch(indexed)}

@@ -89,7 +89,7 @@ class Pair:
         return Partner(self, code, reference, done.client, key, alg)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pair(tmp_path_factory, prepared) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("partners")
     data_dir, logs = folder / "data", (folder / "one.log", folder / "two.log")
@@ -103,6 +103,6 @@ def pair(tmp_path_factory, prepared) -> Iterator[Pair]:
         yield Pair(urls, logs, installation, found, stack.enter_context(httpx.Client(timeout=60)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def insurer(pair) -> Partner:
     return pair.partner()

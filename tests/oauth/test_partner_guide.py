@@ -19,8 +19,10 @@ from cli import main
 from models.database import connect_once
 from tests.conftest import ROOT
 from tests.oauth.wire import new_key
+from tests.warm import program
 
-with warnings.catch_warnings(record=True):  # Authlib would rather find httpx2
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Authlib would rather find httpx2
     from authlib.integrations.base_client import OAuthError
     from authlib.integrations.httpx_client import AsyncOAuth2Client
     from authlib.oauth2.rfc7523 import PrivateKeyJWT
@@ -77,12 +79,15 @@ def test_a_stock_client_library_works_unmodified(server, key, arguments):
 def shell(script, server, folder):
     """Run commands of the guide as they stand, on this server and in a folder of their own."""
     script = script.replace(".venv/bin/python", sys.executable).replace("examples/partner", f"{ROOT}/examples/partner")
-    script = script.replace("scripts/needful", f"{sys.executable} {ROOT}/cli.py")  # what that script ends in
     script = script.replace("http://127.0.0.1:8000", server.url.removesuffix("/graphql"))
     environment = {**os.environ, "NEEDFUL_DATA": str(server.data_dir)}
-    return subprocess.run(
-        ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )  # fmt: skip
+    with program() as needful:
+        script = script.replace("scripts/needful", needful)
+        done = subprocess.run(
+            ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done
 
 
 def test_the_guides_commands_lead_to_the_first_answer(server, tmp_path):

@@ -20,9 +20,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from app import Settings
 from models.database import connect_once
 from models.installation import InstallationError
+from resolvers.serving.settings import Settings
 from tests.conftest import TLS, running_server
 from tests.recorded import NAMED, said
 

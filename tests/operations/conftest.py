@@ -105,14 +105,14 @@ def until(what, *, seconds=8.0):
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hook():
     hooked = Hooked()
     yield hooked
     hooked.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operated(tmp_path_factory, prepared, hook):
     folder = tmp_path_factory.mktemp("operated")
     data_dir, plaintext, log = folder / "data", folder / "plain.jsonl", folder / "server.log"
@@ -128,6 +128,6 @@ def operated(tmp_path_factory, prepared, hook):
         yield Operated(*known, hook=hook, process=running)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operated_handler(operated):
     return operated.token("claims_handler", purposes=["claim_handling"])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app import Settings
 from ledger.supervisor import sealer_beside
 from models.installation import InstallationError
 from models.logs import configure
+from resolvers.serving.settings import Settings
 
 WRONG = {
     "NEEDFUL_SERVICE_LEVEL": ["high", "99%", "100% under 1s over 5m", "99% under 0s over 5m", "99% under 1s over 25h"],
@@ -13,7 +13,11 @@ WRONG = {
     "NEEDFUL_SEALER_LAG": ["0", "-1", "1.5", "a minute", "86401", "٣"],
     "NEEDFUL_LEDGER_MILLISECONDS": ["0", "9", "10001", "fast", "0.25", ""],
     "NEEDFUL_GRANT_DAYS": ["-1", "10000", "half a year", "1e3", ""],
+    "NEEDFUL_AUDIENCE_LEAST": ["0", "-1", "ten", "10001"],
+    "NEEDFUL_RELAY_DAYS": ["-1", "10000", "a month", ""],
+    "NEEDFUL_RELAY_RANGE": ["1-2", "16500000000", "16500000001-16500000000"],
     "NEEDFUL_GLASS_MINUTES": ["0", "61", "-5", "an hour", "1.5", ""],
+    "NEEDFUL_AGE_OF_MAJORITY": ["13", "22", "0", "-18", "18.0", "adult", "١٨", ""],
     "NEEDFUL_SEALER": ["2", "no", ""],
     "NEEDFUL_LOG": ["xml", "JSON"],
 }

@@ -57,8 +57,8 @@ PAGED = {
 }
 """The connections that are paged through, each under a root field or at the root."""
 
-FROM_LEDGER = frozenset({"accessHistory"})
-"""Fields answered from the ledger, which the reference does not keep."""
+BESIDE = frozenset({"accessHistory", "receipt"})
+"""Fields answered from the ledger, which the reference does not keep, or signed by a key that it does not hold."""
 
 PARTNERS = {
     "INSURER": "insurer",
@@ -224,7 +224,7 @@ class _Generator:
 
     def selection(self, kind: GraphQLObjectType, depth: int, rows: int) -> str:
         """A selection set of an object type: some of its values, and few of its links."""
-        names = [name for name in kind.fields if name not in FROM_LEDGER]
+        names = [name for name in kind.fields if name not in BESIDE]
         values = [name for name in names if is_leaf_type(_named(kind.fields[name]))]
         links = [name for name in names if name not in values and depth < DEPTH]
         chosen = self.random.choices(values, k=self.random.randint(1, 4 if kind.name in NODES else 2))

@@ -311,7 +311,24 @@ def _virtual_phone(context: Context, person: Row) -> str | None:
         for row in context.world.linked("VirtualPhone", "user", person)
         if row.organization is context.subject.organization and not context.subject.past(row.endedAt)
     ]
-    return max(numbers, key=lambda row: moment(row.issuedAt)).number if numbers else None
+    if not numbers or _has_business(context, person):
+        return None
+    return max(numbers, key=lambda row: moment(row.issuedAt)).number
+
+
+def _has_business(context: Context, person: Row) -> bool:
+    """Has the caller's organization concluded business with this person? Then the contract says how to reach whom."""
+    world, organization = context.world, context.subject.organization
+    held = world.linked("Policy", "policyholder", person)
+    if organization is None:
+        return False
+    if any(one.insurer is organization and one.status in ("IN_FORCE", "GRACE") for one in held):
+        return True
+    return any(
+        service.provider is organization and not context.subject.past(service.endsAt)
+        for policy in [*held, *world.linked("Policy", "insured", person)]
+        for service in world.linked("HealthService", "policy", policy)
+    )
 
 
 def _by_id(kind: str | None, context: Context, given: Arguments) -> Row | None:

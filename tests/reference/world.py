@@ -48,7 +48,7 @@ LEFT_OUT: dict[str, dict[str, Any]] = {
     "User": {"avatar": None, "profileSource": None, "version": 1},
     "Device": {"pushIdKind": None},
     "Claim": {"diagnosisCode": None},
-    "Consent": {"givenByGuardian": False},
+    "Consent": {"givenByGuardian": False, "withdrawnByGuardian": False},
 }
 """What only writes bring about: a line may leave it out, and then it is this."""
 

@@ -69,7 +69,7 @@ def test_masks_of_a_category_are_all_of_one_length():
 def test_the_eighteenth_birthday_is_the_first_day_of_age():
     from datetime import date  # noqa: PLC0415
 
-    assert is_minor("2008-11-24", date(2026, 11, 23))
-    assert not is_minor("2008-11-23", date(2026, 11, 23))
-    assert is_minor("2008-02-29", date(2026, 2, 28))
-    assert not is_minor("2008-02-29", date(2026, 3, 1))
+    assert is_minor("2008-11-24", date(2026, 11, 23), 18)
+    assert not is_minor("2008-11-23", date(2026, 11, 23), 18)
+    assert is_minor("2008-02-29", date(2026, 2, 28), 18)
+    assert not is_minor("2008-02-29", date(2026, 3, 1), 18)

@@ -92,6 +92,10 @@ def test_every_field_is_public_sensitive_or_an_edge():
 
 
 OF_NOBODY = {
+    "publishNotice",
+    "assessImpact",
+    "openCampaign",
+    "endCampaign",
     "recertifyGrant",
     "lapseGrant",
     "restoreGrant",
@@ -107,6 +111,12 @@ OF_NOBODY = {
     "breakGlass",
     "endGlass",
     "reviewGlass",
+    "requestGuardianLink",
+    "verifyGuardianLink",
+    "revokeGuardianLink",
+    "openVerification",
+    "recordVerification",
+    "closeVerification",
 }
 """What rules decide on and is about no row of the plan: the payload tells what was decided."""
 

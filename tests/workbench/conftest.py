@@ -20,7 +20,7 @@ STAFF = {"sun.ning": "security_admin", "zhou.yi": "security_admin", "qian.lan": 
 """Beside those of the demo data: enough people for four eyes."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def governed(tmp_path_factory, prepared) -> Iterator[Server]:
     """A server whose rules are changed, with two more security admins and a privacy officer."""
     folder = tmp_path_factory.mktemp("governed")

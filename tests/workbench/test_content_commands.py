@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from authz.commands import OperatorRefusedError
+from authz.commands import Call, OperatorRefusedError
 from authz.default_rules import DATA
 from authz.default_ruleset import default_content, keep_default
 from authz.ruleset_store import latest
@@ -15,6 +15,7 @@ from cli import _parser
 from models.database import connect_once
 from schema.build import build_catalogue, build_schema
 from tests.conftest import run_cli
+from vault.keyring import load
 
 CATALOGUE = build_catalogue(build_schema())
 MASKED = "allow,claims_handler,claim_handling,any,any,mask,phone,C55"
@@ -115,9 +116,39 @@ def test_what_is_in_force_is_checked_and_its_cases_run(server):
     checked = server.operate("rules", "check")
     assert (checked["errors"], checked["warnings"], checked["unnoticed"]) == (0, 0, [])
     assert server.operate("rules", "cases")["failed"] == []
-    unused = server.operate("rules", "check", "--unused")
-    assert {one["kind"] for one in unused["findings"]} <= {"NEVER_USED"}
-    assert not any("customer," in one["rule"] or "guardian," in one["rule"] for one in unused["findings"])
+
+
+def test_what_nobody_was_ever_shown_is_told_of_staff_and_partners(server):
+    """In a transaction that is never committed: what other tests were shown is not this one's."""
+    asked = _parser().parse_args(["rules", "check", "--unused"])
+    shown = "INSERT INTO ledger_use VALUES ('ROLE', 'claims_handler', 'claim_handling', 'Claim.diagnosis', now())"
+
+    async def run():
+        owner = await connect_once(server.database.owner)
+        never = owner.transaction()
+        await never.start()
+        try:
+            for statement in ("DELETE FROM ledger_use", shown):
+                await owner.execute(statement)
+                keyring = load(server.installation.keyring_path)
+                yield (await asked.act(Call(owner, asked, keyring, utc_now(), demo=True))).data["findings"]
+        finally:
+            await never.rollback()
+            await owner.close()
+
+    async def both():
+        return [found async for found in run()]
+
+    nothing, something = asyncio.run(both())
+    assert {one["kind"] for one in nothing} == {"NEVER_USED"}
+    rules = [rule for rule in default_content().rules if rule.effect == "allow" and rule.action in ("reveal", "mask")]
+    theirs = {rule.line for rule in rules if rule.role not in ("customer", "guardian")}
+    assert {one["rule"] for one in nothing} == theirs
+    used = {one["rule"] for one in nothing} - {one["rule"] for one in something}
+    assert used == {
+        one for one in theirs if one.startswith("allow,claims_handler,claim_handling,") and ",health," in one
+    }
+    assert used
 
 
 def test_what_is_in_force_is_exported_as_it_is_shipped(server, tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from authz.compile import compile_ruleset
 from authz.default_ruleset import default_content
+from authz.law import Law, Notices
 from authz.rules import Budget, RulesetError, make_ruleset
 from authz.situations import pair_bit
 from authz.vocabulary import ANY, Action, Basis, Effect, Relation, RuleEffect
@@ -16,7 +17,9 @@ from authz.workbench.behaviours import behaviour, by_name, objects_of
 from authz.workbench.findings import WATCHED, FindingKind, Severity, findings, refuses
 from authz.workbench.reachable import _TABLES as TABLES
 from authz.workbench.reachable import _WRITTEN, FILTERS, NEVER_GIVEN, reachable, witnessed
-from models.vocabulary import Category, Purpose, Role
+from models.organizations import OrganizationKind
+from models.vocabulary import Category, Purpose, Role, to_bits
+from privacy.bundles import BundleName, read_bundle
 from resolvers.nouns import BlindFilter
 from resolvers.registry import NOUNS
 from schema.build import build_catalogue, build_schema
@@ -38,6 +41,7 @@ from tests.workbench.small import (
 WHOLE = build_catalogue(build_schema())
 DEFAULT = default_content()
 OBJECTS = objects_of(CATALOGUE)
+UNLAWFUL = FindingKind.UNLAWFUL_BASIS
 NAMES = (*CATALOGUE, *CATALOGUE.writes)
 ACTIONS = {True: (Action.WRITE,), False: (Action.REVEAL, Action.FILTER)}
 
@@ -432,3 +436,45 @@ def test_rules_that_differ_in_their_times_alone_take_no_more():
     began = time.process_time()
     findings(content(*dict.fromkeys(rules)), catalogue=CATALOGUE, parent=content("allow any any reveal name"), now=NOW)
     assert time.process_time() - began < 10
+
+
+# The law beside the rules.
+
+
+def test_a_rule_on_a_basis_that_is_not_lawful_for_its_purpose_is_told():
+    allowed = "allow assigned contract_open reveal health"
+    lawful = Law({PURPOSE: frozenset({Basis.CONTRACT_OPEN, Basis.NONE})})
+    other = Law({PURPOSE: frozenset({Basis.NONE})})
+    assert not of_kind(findings(content(allowed), catalogue=CATALOGUE, now=NOW, law=lawful), UNLAWFUL)
+    assert not of_kind(found(allowed), UNLAWFUL)
+    (one,) = of_kind(findings(content(allowed), catalogue=CATALOGUE, now=NOW, law=other), UNLAWFUL)
+    assert (one.severity, one.rule.line) == (Severity.WARNING, rule(allowed).line)
+    assert "contract_open is no lawful basis for claim_handling here" in one.message
+
+
+def test_a_rule_that_shows_what_the_newest_notice_does_not_tell_of_is_told():
+    function = PURPOSE, OrganizationKind.BROKER
+    everything = to_bits(set(Category))
+    old, new = {function: everything}, {function: everything & ~Category.HEALTH.bit}
+    rules = (
+        "allow assigned any reveal health",
+        "allow assigned any reveal User.name",
+        "deny any request reveal health",
+    )
+
+    def told(*versions):
+        law = Law(notices=Notices(dict(enumerate(versions, start=1))))
+        return of_kind(findings(content(*rules), catalogue=CATALOGUE, now=NOW, law=law), FindingKind.NOT_IN_NOTICE)
+
+    assert told() == told(new, old) == []
+    (one,) = told(old, new)
+    assert (one.severity, one.rule.line) == (Severity.WARNING, rule(rules[0]).line)
+    assert "The newest notice does not tell of health for claim_handling by BROKER" in one.message
+    assert {each.rule.object for each in told(old, {})} == {"health", "User.name"}
+
+
+@pytest.mark.parametrize("bundle", BundleName)
+def test_the_default_rules_rest_on_lawful_bases_in_every_bundle(bundle):
+    some = findings(DEFAULT, catalogue=WHOLE, now=NOW, law=read_bundle(bundle).law)
+    assert not of_kind(some, UNLAWFUL)
+    assert not of_kind(some, FindingKind.NOT_IN_NOTICE)

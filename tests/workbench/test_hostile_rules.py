@@ -286,7 +286,12 @@ def test_rules_and_cases_that_cannot_be_used_are_told_and_nothing_is_raised(fold
         cases=f"{CASES}\nIt holds.,insurer,research,none:none,No.where,deny\n",
     )
     assert check(content, catalogue=CATALOGUE, now=NOW).refused
+    # Beside a row that stands twice, which decides nothing that it would not decide once, cases are asked as ever.
     content, _ = told(folder, rules=f"{HEADER}\n{GOOD}\n")
-    assert check(content, catalogue=CATALOGUE, now=NOW).refused
+    checked = check(content, catalogue=CATALOGUE, now=NOW)
+    errors = [(one.kind, one.message) for one in checked.findings if one.severity is Severity.ERROR]
+    assert [kind for kind, _ in errors] == [FindingKind.CASE_FAILED, FindingKind.DOUBLED]
+    assert "No.where is not there to be shown: name one that is." in errors[0][1]
+    assert (checked.refused, [one.passed for one in checked.ran]) == (True, [False])
     assert default_content().rules
     assert parse_rule(WORDS, place="here") in content.rules

@@ -45,6 +45,10 @@ class Asked:
     async def fetchval(self, _: str) -> int:
         return self.number
 
+    async def fetch(self, _: str) -> list[object]:
+        """What its notices tell of: there are none."""
+        return []
+
 
 def ruleset(*rules: Rule, number: int = 1):
     given = default_content()

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from models.global_ids import NodeType, to_global
-from models.notices import CURRENT_NOTICE
+from models.notices import FIRST
 from models.vocabulary import Category, Retention, to_bits
 from resolvers.registry import NOUNS
 from resolvers.writing.rows import sealed_column
@@ -174,8 +174,8 @@ class Cast:
             "guardian_id": guardian.person,
             "purpose": HANDLING,
             "categories": to_bits(set(Category)),
-            "notice_version": CURRENT_NOTICE.version,
-            "notice_hash": CURRENT_NOTICE.digest,
+            "notice_version": FIRST.version,
+            "notice_hash": FIRST.digest,
             "granted_at": datetime.now(UTC),
         }
         insert(self.office, "consent", [row])

@@ -22,12 +22,12 @@ from models.vocabulary import Retention
 from resolvers.registered import house_documents
 from resolvers.registry import NOUNS
 from resolvers.writing.rows import sealed_column
-from tests.conftest import GRAPHQL, Server, run_cli, running_server
+from tests.conftest import GRAPHQL, Server, running_server
 from vault.keyring import Keyring, load
 from vault.sealing import KeyCache, column_label, new_data_key, open_column, seal
 
 PASSWORD = "a horse eats 9 apples"
-PEOPLE, SEED = "60", "11"
+PEOPLE, SEED = 60, 11
 PROBLEM = (
     "... on Problem { code message field clause consequence } ... on AccessProblem { reason }"
     " ... on CollectionProblem { items { field clause } }"
@@ -161,12 +161,12 @@ def row_id(global_id: str) -> UUID:
     return from_global(global_id)[1]
 
 
-@pytest.fixture(scope="session")
-def office(tmp_path_factory) -> Iterator[Office]:
+@pytest.fixture(scope="package")
+def office(tmp_path_factory, prepared) -> Iterator[Office]:
     """The one server of these tests: others compare the demo data with what was loaded, here they are written to."""
     folder = tmp_path_factory.mktemp("office")
     data_dir, plaintext, log = folder / "data", folder / "plain.jsonl", folder / "server.log"
-    run_cli("demo", "--people", PEOPLE, "--seed", SEED, "--plaintext", str(plaintext), data_dir=data_dir)
+    prepared.demo(data_dir, PEOPLE, seed=SEED, plaintext=plaintext)
     with ExitStack() as stack:
         url = stack.enter_context(running_server(data_dir, log))
         installation = open_installation({**os.environ, "NEEDFUL_DATA": str(data_dir)})

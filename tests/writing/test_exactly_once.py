@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from resolvers.writing import targets
 from resolvers.writing.shown import payload_of
 from schema.build import build_schema
 from tests.conftest import running_server
+from tests.schema.test_schema import OF_NOBODY
 from tests.writing.dealings import (
     a_policy,
     account_of,
@@ -235,7 +237,9 @@ def test_keys_and_requests_are_kept_as_keyed_hashes_only(office, customer, polic
     text = " ".join(str(value) for row in rows for value in row.values())
     ledger = " ".join(str(value) for row in office.rows("SELECT * FROM ledger") for value in row.values())
     assert key not in text + ledger + office.log.read_text()
-    assert set(rows[0].keys()) == {"id", "client", "key_digest", "request_digest", "noun", "row_id", "expires_at"}
+    known_columns = {"id", "client", "key_digest", "request_digest", "noun", "row_id", "answer", "expires_at"}
+    assert set(rows[0].keys()) == known_columns
+    assert {row["answer"] for row in rows if row["noun"] == "Policy"} == {None}, "it is read anew from the row"
 
 
 def test_a_replay_after_the_session_has_ended_is_refused(office, key):
@@ -321,26 +325,6 @@ def test_a_replay_after_an_agents_assignment_has_ended_shows_nothing(office, cus
     assert [outcome for outcome, _ in recorded(office, call)] == ["DONE", "REPEATED", "REPEATED"]
 
 
-OF_NOBODY = {
-    "recertifyGrant",
-    "lapseGrant",
-    "restoreGrant",
-    "registerOperation",
-    "unregisterOperation",
-    "draftRules",
-    "editDraft",
-    "withdrawDraft",
-    "proposeRules",
-    "reviewRules",
-    "publishRules",
-    "rollBackRules",
-    "breakGlass",
-    "endGlass",
-    "reviewGlass",
-}
-"""What they write is about nobody: done again, it is decided again."""
-
-
 def test_whatever_a_mutation_writes_a_replay_knows_whose_it_is():
     schema = build_schema()
     for name in schema.mutation_type.fields:
@@ -348,6 +332,35 @@ def test_whatever_a_mutation_writes_a_replay_knows_whose_it_is():
             noun = payload_of(schema, name).noun
             assert noun in {*targets.OF, *targets._OWNERS, None}, f"{name} writes {noun}"
             assert noun is not None or name in OF_NOBODY
+
+
+def test_a_write_whose_answer_is_about_no_row_is_done_once_as_well(office, key):
+    (admin,) = office.rows("SELECT username FROM staff WHERE role = 'security_admin' ORDER BY username LIMIT 1")
+    token = office.token("security_admin", user=admin["username"], purposes=["administration"])
+
+    def drafted(title, **headers):
+        document = """mutation($input: DraftRulesInput!) { draftRules(input: $input) {
+          __typename ... on DraftStanding { id } ... on Problem { code } } }"""
+        given = {"input": {"title": title, "reason": "Asked for twice."}}
+        return office.post(document, given, token=token, purpose="administration", **headers)
+
+    def count():
+        return office.rows("SELECT count(*) FROM rule_draft WHERE reason = 'Asked for twice.'")[0][0]
+
+    refused = drafted("", Idempotency_Key=key).json()["data"]["draftRules"]
+    assert (refused["code"], count()) == ("TEXT_INVALID", 0), "after a problem the key is free"
+    first = drafted("Once", Idempotency_Key=key).json()["data"]["draftRules"]
+    assert first["__typename"] == "DraftStanding"
+    assert drafted("Once", Idempotency_Key=key).json()["data"]["draftRules"] == first
+    with ThreadPoolExecutor(8) as many:
+        again = [
+            one.json()["data"]["draftRules"]
+            for one in many.map(lambda _: drafted("Once", Idempotency_Key=key), range(8))
+        ]
+    assert again == [first] * 8
+    other = drafted("Another", Idempotency_Key=key)
+    assert (other.status_code, code(other), count()) == (400, "BAD_USER_INPUT", 1)
+    assert drafted("Once").json()["data"]["draftRules"]["id"] != first["id"]
 
 
 def test_what_is_not_asked_for_with_a_key_is_not_kept(office, key):

@@ -1,41 +1,15 @@
 """The frontend example does what it says: its types come from the published schema, its stories run to their end."""
 
 import json
-import os
 import re
-import subprocess
 
 import pytest
 
 from cli import _parser
-from tests.conftest import ROOT
+from tests.frontend_example import FOLDER, build, run
 from tests.recorded import NAMED, said
-from tests.test_http_audit import node
 
-FOLDER = ROOT / "examples" / "frontend"
 TOKEN = re.compile(r"^export (\w+)=\$\(../../scripts/needful (token .*) \| tail -1\)$", re.MULTILINE)
-
-
-def run(*arguments, **environment):
-    done = subprocess.run(
-        [node(), *arguments],
-        cwd=FOLDER,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def built():
-    """The example, with types generated anew from the published schema and accepted by the compiler."""
-    assert (FOLDER / "node_modules").is_dir(), "The example is not installed: run scripts/test, which installs it."
-    run("generate.mjs")
-    return run("node_modules/typescript/bin/tsc")
 
 
 def tokens(office):
@@ -48,11 +22,12 @@ def tokens(office):
 
 
 @pytest.fixture(scope="module")
-def story(office, built):
+def story(office):
     """What the claim's story says, which begins with the application's: who, and what they do."""
+    build()
     asked = tokens(office)
     assert len(asked) == 3
-    lines = run("dist/play.js", "claim", NEEDFUL_URL=office.url, **asked).splitlines()
+    lines = run("node", "dist/play.js", "claim", NEEDFUL_URL=office.url, **asked).splitlines()
     return [(line[:9].strip(), line[10:]) for line in lines]
 
 

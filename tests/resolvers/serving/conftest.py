@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import running_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def three(server, tmp_path_factory):
     """Three workers on the suite's own database, which count together: address and process."""
     counting = {"NEEDFUL_RATE_STORAGE": "postgresql", "NEEDFUL_RATE_ANONYMOUS": "40/minute"}

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app import Settings
 from models.installation import InstallationError
 from resolvers.serving.listening import read_listening
+from resolvers.serving.settings import Settings
 from tests.conftest import running_server
 
 ALWAYS = {

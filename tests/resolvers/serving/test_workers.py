@@ -11,9 +11,9 @@ import httpx
 import psutil
 import pytest
 
-from app import Settings
 from models.installation import InstallationError
 from resolvers.serving.listening import read_listening
+from resolvers.serving.settings import Settings
 from resolvers.writes import HEAVY_AT_ONCE
 from tests.conftest import PRODUCTION, ROOT, TLS, running_server
 
@@ -156,7 +156,7 @@ def test_more_workers_than_the_database_has_places_for_do_not_start(tmp_path):
 
 CANNOT_START = """
 from functools import partial
-from app import Settings
+from resolvers.serving.settings import Settings
 from models.installation import InstallationError
 from resolvers.serving.workers import supervise
 
