@@ -46,15 +46,18 @@ from models.faults import NO_ANSWER
 from models.installation import Installation
 from models.logs import configure
 from privacy.assessments import keep_asking
+from privacy.duties import officer_appointed
 from privacy.minor_scan import keep_scanning
 from privacy.receipt_keys import ReceiptKeyFile
 from privacy.receipts import Receipts
 from privacy.relay_keeping import keep_rotating
 from privacy.relay_numbers import RANGE, span_of
 from privacy.relays import Relays
+from privacy.tombstones import Tombstones
 from resolvers.authentication import Authentication
 from resolvers.documents import Documents
 from resolvers.endpoint import Endpoint
+from resolvers.export_downloads import routes as export_routes
 from resolvers.masks import DEFAULT_MASKS
 from resolvers.oidc import CALLBACK, StaffLogin
 from resolvers.oidc import routes as oidc_routes
@@ -81,7 +84,7 @@ from resolvers.transparency import routes as transparency_routes
 from resolvers.writes import HEAVY_AT_ONCE, Writer
 from schema import graphiql
 from schema.build import build_catalogue, build_schema
-from vault.keyring import KeyringError, load_or_create
+from vault.keyring import KeyringError, WrappingKeys, load_or_create
 from vault.sealing import KeyCache
 
 _log = logging.getLogger("needful.app")
@@ -159,13 +162,13 @@ def build_app(installation: Installation, database: Database, settings: Settings
                 issuer = Issuer(settings.oidc, redirect_uri=settings.public_url + CALLBACK)
                 closing.push_async_callback(issuer.close)
                 app.state.staff_login = _staff_login(service, settings, issuer)
-            rereading = _Rereading(key_file, verifier)
+            rereading, wrapping = _Rereading(key_file, verifier), service.keyring.wrapping
             app.state.operating = operating = Operating.over(
                 settings.operating,
                 place,
                 recorder=recorder,
                 pool=pool,
-                checks=_checks(standing, rereading, rulesets),
+                checks=_checks(standing, rereading, rulesets, wrapping, pool),
                 paths=frozenset(route.path for route in routes if isinstance(route, Route)),
                 token=metrics_token(installation.metrics_token_path),
                 clock=utc_now,
@@ -176,7 +179,7 @@ def build_app(installation: Installation, database: Database, settings: Settings
             spare_the_collector()
             days, sound = settings.grant_days_of(demo=installation.demo), operating.alarms.sound
             tasks: dict[str, Work] = {
-                "standing": partial(standing.watch, rereading),
+                "standing": partial(standing.watch, rereading, wrapping.refresh),
                 "rulesets": partial(rulesets.keep, sound),
                 "expiry": partial(keep_forgetting, pool),
                 "watch": operating.watch.keep,
@@ -203,6 +206,7 @@ def build_app(installation: Installation, database: Database, settings: Settings
         *(oidc_routes() if settings.oidc else ()),
         *transparency_routes(),
         *receipt_routes(),
+        *export_routes(),
         *operating_routes(),
         *console_routes(),
     ]
@@ -213,7 +217,13 @@ def build_app(installation: Installation, database: Database, settings: Settings
     return app
 
 
-def _checks(standing: Standing, rereading: "_Rereading", rulesets: RulesetWatch) -> tuple[Check, ...]:
+def _checks(
+    standing: Standing,
+    rereading: "_Rereading",
+    rulesets: RulesetWatch,
+    wrapping: WrappingKeys,
+    pool: Any,  # noqa: ANN401 - asyncpg's pool
+) -> tuple[Check, ...]:
     """What readiness looks at here: what a worker cannot answer rightly without."""
 
     async def ruleset() -> str | None:
@@ -228,10 +238,20 @@ def _checks(standing: Standing, rereading: "_Rereading", rulesets: RulesetWatch)
             return None
         return "What has been taken back cannot be read."
 
+    async def officer() -> str | None:
+        found = await officer_appointed(pool)
+        return (
+            None
+            if found
+            else "Nobody works here as privacy officer: scripts/needful staff add NAME --role privacy_officer."
+        )
+
     return (
         Check("database", database),
+        told("keyring", lambda: None if wrapping.readable else "The keyring cannot be read.", warning=True),
         told("token keys", lambda: None if rereading.readable else "The file of token keys cannot be read."),
         Check("ruleset", ruleset),
+        Check("privacy officer", officer, warning=True),
     )
 
 
@@ -296,6 +316,8 @@ def build_service(  # noqa: PLR0913 - what a service is built from
         planner,
         audience_least=settings.audience_least,
         receipts=receipts,
+        statistics=settings.statistics,
+        tombstones=Tombstones(installation.tombstones_path),
     )
     return Service(
         schema=schema,

@@ -40,16 +40,27 @@ from models.embedded import Database, database
 from models.faults import NO_ANSWER
 from models.installation import Installation, InstallationError, open_installation
 from models.logs import configure
-from privacy.bring_up import bring_up
+from privacy.bring_up import bring_back, bring_up
 from privacy.bundles import bundle_of, bundle_told
+from privacy.calendar_commands import accept_calendar
+from privacy.ceasing_commands import accept_ceasing
+from privacy.disclosure_commands import accept_disclosures
+from privacy.duty_commands import accept_duties
 from privacy.guardian_commands import accept_guardians
+from privacy.incident_commands import accept_incidents
+from privacy.job_commands import accept_jobs
+from privacy.key_commands import accept_keys
 from privacy.minor_commands import accept_minors
 from privacy.notice_commands import accept_notices
 from privacy.receipt_commands import accept_receipt
 from privacy.receipt_commands import rotate as rotate_receipt_keys
 from privacy.receipt_commands import verify as verify_receipt
 from privacy.relay_commands import accept_relays
+from privacy.retention_commands import accept_holds, accept_orders, accept_retention
+from privacy.rights_commands import accept_rights
+from privacy.scheduling import accept_scheduler, scheduler_alone, scheduler_beside
 from privacy.tag_commands import accept_tags
+from privacy.tombstone_commands import accept_tombstones
 from resolvers.demo_commands import accept_demo, accept_situations, demo_only, prepare_demo
 from resolvers.demo_tokens import accept_token, demo_greeting
 from resolvers.documents import Documents
@@ -174,7 +185,11 @@ def serve(arguments: argparse.Namespace, installation: Installation) -> int:
     with reserve(listening) as reserved:
         address = reserved.address
         settings = Settings.read({"NEEDFUL_PUBLIC_URL": address, **environ}, workers=listening.workers)
-        with database(installation, lasting=True) as found, sealer_beside(installation, found, environ) as start_sealer:
+        with (
+            database(installation, lasting=True) as found,
+            sealer_beside(installation, found, environ) as start_sealer,
+            scheduler_beside(installation, found, environ) as start_scheduler,
+        ):
             asyncio.run(_prepare(installation, found))
             asyncio.run(check_database(installation, found))
             make_keys(installation)
@@ -182,6 +197,7 @@ def serve(arguments: argparse.Namespace, installation: Installation) -> int:
             def ready() -> None:
                 _greet(installation, found, address=address, as_json=arguments.json)
                 start_sealer()
+                start_scheduler()
 
             with metrics_folder(installation.root) as folder:
                 work = partial(app.serve, installation, found, settings, reserved, folder)
@@ -192,12 +208,14 @@ def serve(arguments: argparse.Namespace, installation: Installation) -> int:
     return 0
 
 
-async def _prepare(installation: Installation, found: Database) -> None:
+async def _prepare(installation: Installation, found: Database, *, lost: bool = False) -> None:
     """Bring the database up to date; in demo mode, load demo data into one that holds none of anything."""
     if installation.demo:
         await prepare_demo(installation, found)
     else:
         await bring_up(found, now=utc_now())
+    if not lost:
+        await bring_back(installation, found, now=utc_now())
 
 
 def _greet(installation: Installation, found: Database, *, address: str, as_json: bool) -> None:
@@ -222,16 +240,31 @@ def migrate_database(arguments: argparse.Namespace, installation: Installation) 
     return 0
 
 
-def administer(arguments: argparse.Namespace, installation: Installation, *, beside: bool = False) -> int:
-    """Run a subcommand as the owner of the database, once that is up to date; `beside`: it changes a file."""
+def schedule(_: argparse.Namespace, installation: Installation) -> int:
+    """Do what is due by the timetable, on a host without a server, until told to stop."""
     with database(installation) as found:
-        done = asyncio.run(_act(arguments, installation, found, beside=beside))
+        asyncio.run(_prepare(installation, found))
+        scheduler_alone(installation, found, os.environ)
+    return 0
+
+
+def administer(
+    arguments: argparse.Namespace, installation: Installation, *, beside: bool = False, lost: bool = False
+) -> int:
+    """Run a subcommand as the owner of the database, once that is up to date.
+
+    `beside`: it changes a file. `lost`: it sees to what has been lost, which does not stop it.
+    """
+    with database(installation) as found:
+        done = asyncio.run(_act(arguments, installation, found, beside=beside, lost=lost))
         _print_done(done, arguments)
     return int(done.wrong)
 
 
-async def _act(arguments: argparse.Namespace, installation: Installation, found: Database, *, beside: bool) -> Done:
-    await _prepare(installation, found)
+async def _act(
+    arguments: argparse.Namespace, installation: Installation, found: Database, *, beside: bool, lost: bool
+) -> Done:
+    await _prepare(installation, found, lost=lost)
     return await _recorded(arguments, installation, found, arguments.act, beside=beside)
 
 
@@ -242,7 +275,7 @@ async def _recorded(
     keyring = load_or_create(installation.keyring_path, demo=installation.demo)
     owner = await connect_once(found.owner)
     try:
-        call = Call(owner, arguments, keyring, utc_now(), installation.demo)
+        call = Call(owner, arguments, keyring, utc_now(), installation)
         done = await recorded(owner, arguments, partial(act, call), clock=utc_now, beside=beside)
         if done.published is not None:
             await _wait_everywhere(owner, done.published)
@@ -369,6 +402,9 @@ def _law() -> Law:
 
 COMMANDS = (
     Command("serve", "start the server", serve, _accept_serve),
+    Command("retention", "how long data are kept and why; erase what is not", administer, accept_retention),
+    Command("holds", "legal holds: what must not be erased", administer, accept_holds),
+    Command("orders", "orders to erase, and carrying them out", administer, accept_orders),
     Command("token", "print an access token for demo data", run_in_demo, accept_token),
     Command("demo", "replace the demo data", run_in_demo, accept_demo),
     Command(
@@ -423,8 +459,28 @@ COMMANDS = (
     ),
     Command("bundle", "what the law that NEEDFUL_BUNDLE names asks for: bases, ages, periods", print_bundle),
     Command("notices", "versions of the privacy policy, and impact assessments", administer, accept_notices),
+    Command("disclosures", "disclosure cases, and what left under each", administer, accept_disclosures),
     Command("guardians", "who is whose guardian: requests, verification, revocation", administer, accept_guardians),
+    Command("rights", "requests of people about their own data: due, and in whose hands", administer, accept_rights),
+    Command("calendar", "working days: the years that are announced, and a year's notice", administer, accept_calendar),
     Command("minors", "minors whose data are held without a guardian's consent", administer, accept_minors),
+    Command("duties", "what the operator has to do again and again: due, overdue, done", administer, accept_duties),
+    Command(
+        "incidents",
+        "breaches and drills: whom they befell, the report, the letters",
+        administer,
+        partial(accept_incidents, catalogue=_catalogue),
+    ),
+    Command("ceasing", "cease operations: two officers say so, and nothing is collected", administer, accept_ceasing),
+    Command("scheduler", "do what is due by the timetable, beside no server", schedule, accept_scheduler),
+    Command("jobs", "what is done by the timetable: list, run one now, history", administer, accept_jobs),
+    Command("keys", "the keys that wrap every data key: status, rotation, retirement", administer, accept_keys),
+    Command(
+        "tombstones",
+        "whose data have been erased: after a restore, and after a loss",
+        partial(administer, lost=True),
+        accept_tombstones,
+    ),
     Command("schema", "print the GraphQL schema, as docs/schema.graphql has it", print_published),
     Command(
         "ledger",

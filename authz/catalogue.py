@@ -1,4 +1,4 @@
-"""The catalogue of coordinates: a schema field is public, sensitive (category, data subject), or a write."""
+"""The catalogue of coordinates: a schema field is public, sensitive (category, data subject), a write, or a count."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,17 +19,21 @@ class Coordinate:
 class Catalogue(dict[str, Coordinate]):
     """The sensitive coordinates by name; and in `writes` the root fields that write, `Mutation.submitClaim`.
 
-    A name that is in neither is public or unknown.
+    In `counts` are root fields that count rows which nobody is shown: `Query.claimStatistics`. A name that is in none
+    of them is public or unknown.
     """
 
-    def __init__(self, sensitive: Mapping[str, Coordinate], *, writes: Iterable[str] = ()) -> None:
+    def __init__(
+        self, sensitive: Mapping[str, Coordinate], *, writes: Iterable[str] = (), counts: Iterable[str] = ()
+    ) -> None:
         """Never changed once made."""
         super().__init__(sensitive)
         self.writes = frozenset(writes)
+        self.counts = frozenset(counts)
 
     def knows(self, name: str) -> bool:
         """Can a rule be about this name?"""
-        return name in self or name in self.writes
+        return name in self or name in self.writes or name in self.counts
 
     def covers(self, coordinate: str, obj: str) -> bool:
         """Is a rule's object this coordinate or its category?"""

@@ -22,8 +22,8 @@ from models.faults import NO_ANSWER
 
 _OURS = frozenset({"run", "act", "json", "command", "subcommand", "only", "snapshot", "catalogue", "alone", "stepwise"})
 """What the parser keeps beside what was given."""
-_CODES = frozenset({"org", "insurer", "code", "client", "kid", "reference"})
-"""Arguments that name an organization, a product, a client, its key or an agreement: theirs, not a person's."""
+_CODES = frozenset({"org", "insurer", "code", "client", "kid", "reference", "job"})
+"""Arguments that name an organization, product, client, key, agreement or job: not a person's."""
 _BITS = 53
 """A larger number is a text in a row: not every reader of JSON keeps it."""
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

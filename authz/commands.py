@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from models.installation import Installation
 from vault.keyring import Keyring
 
 
@@ -22,7 +23,12 @@ class Call:
     arguments: argparse.Namespace
     keyring: Keyring
     now: datetime
-    demo: bool
+    installation: Installation
+
+    @property
+    def demo(self) -> bool:
+        """Is it demo mode?"""
+        return self.installation.demo
 
 
 @dataclass(frozen=True, slots=True)

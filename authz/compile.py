@@ -420,6 +420,7 @@ def _allowed(rules: Iterable[Rule]) -> frozenset[str]:
 def _needed(rules: Iterable[Rule], catalogue: Catalogue) -> int:
     """The categories, as a stored set, of which some of these rules could show something or look people up by it."""
     objects = {rule.object for rule in rules if rule.effect == RuleEffect.ALLOW and rule.action in READING}
+    objects -= catalogue.counts
     named = {catalogue[one].category if one in catalogue else Category(one) for one in objects}
     return to_bits(named)
 

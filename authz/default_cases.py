@@ -159,6 +159,10 @@ def _filtered() -> Iterator[_Row]:
         for category in (Category.PHONE, Category.GOVERNMENT_ID, Category.BANK_ACCOUNT):
             effect = Expected.FILTER if (role, purpose, category) in allowed else Expected.NO_FILTER
             yield who.intent("looks rows up by this and nothing else"), who.case(_UNRELATED, _FIELDS[category], effect)
+    for row in _rows("grants.csv"):
+        if row["object"] not in set(Category):
+            who = _Who(Role(row["role"]), Purpose(row["purpose"]), row["relation"], row["basis"], row["clause"])
+            yield who.intent("counts and sees no rows"), who.case(_UNRELATED, row["object"], Expected.FILTER)
 
 
 def _written() -> Iterator[_Row]:

@@ -45,6 +45,11 @@ ORDER BY id DESC LIMIT 1
 """
 _USES = "SELECT holder_kind, holder, purpose, coordinate, last_used FROM ledger_use"
 _HELD = "SELECT holder_kind, holder, purpose, category, since, reported_at FROM grant_held"
+_PROGRESS = """
+SELECT (SELECT max(decided_at) FROM grant_review WHERE decided_by <> $1) AS last_at,
+  (SELECT count(*) FROM grant_held WHERE reported_at IS NOT NULL) AS waiting,
+  (SELECT min(reported_at) FROM grant_held) AS first_at
+"""
 
 
 class GrantState(StrEnum):
@@ -107,6 +112,15 @@ class Reviewed:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the review is: when somebody last decided, and how many grants are known as unused, since when."""
+
+    last_at: datetime | None
+    waiting: int
+    first_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """What was decided of a grant."""
 
@@ -142,6 +156,12 @@ async def review(fetch: Fetch, snapshot: Snapshot, *, now: datetime, unused_days
         state = _state(last, used, idle, now=now, unused=timedelta(days=unused_days))
         found.append(Reviewed(grant, since, used, idle, state, last, reported))
     return found
+
+
+async def progress(fetch: Fetch) -> Progress:
+    """How far the review is. Raises the database's error."""
+    (row,) = await fetch(_PROGRESS, ITSELF)
+    return Progress(row["last_at"], row["waiting"], row["first_at"])
 
 
 def _state(

@@ -323,6 +323,9 @@ def check_object(rule: Rule, catalogue: Catalogue) -> None:
     if obj in catalogue.writes and rule.action != Action.WRITE:
         message = f"{obj!r} can only be written"
         raise RulesetError(message)
+    if obj in catalogue.counts and rule.action != Action.FILTER:
+        message = f"{obj!r} can only be filtered"
+        raise RulesetError(message)
     if not catalogue.knows(obj) and obj not in _CATEGORIES:
-        message = f"{obj!r} is neither a category, nor a sensitive coordinate, nor a write"
+        message = f"{obj!r} is neither a category, nor a sensitive coordinate, nor a write, nor a count"
         raise RulesetError(message)

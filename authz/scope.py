@@ -6,6 +6,7 @@ A predicate speaks of the row as `t` and of the caller by named parameters; a no
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from authz.disclosures import opens
 from authz.subjects import active, assignee, recipient, willing
 from models.vocabulary import BlindColumn, Category, Purpose, Role
 
@@ -205,7 +206,7 @@ def _disclosures_in_hand() -> str:
     return (
         "SELECT dp.person_id FROM disclosure_person dp JOIN disclosure_case d ON d.id = dp.case_id"
         " JOIN assignment a ON a.disclosure_case_id = d.id"
-        f" WHERE {approved('d')} AND {assignee(Role.PRIVACY_OFFICER, 'a')}"
+        f" WHERE {approved('d')} AND {assignee(Role.PRIVACY_OFFICER, 'a')} AND {opens('d', 'dp.person_id')} <> 0"
     )
 
 

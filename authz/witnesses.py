@@ -8,18 +8,16 @@ What is computed comes in two forms: as one number, and record by record, so tha
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from authz.category_masks import TIE, Asked, Mask, Records, bit_or, case_work, masks, one_by_one
 from authz.compile import Slice
-from authz.scope import approved, reported
+from authz.scope import reported
 from authz.situations import pair_bit
-from authz.subjects import assignee, lasting, of_aspects, recipient, willing
+from authz.subjects import assignee
 from authz.vocabulary import Basis, DataSubject, Relation
 from models.vocabulary import PARTNER_ROLES, PERSON_ROLES, Purpose, Role
 
 _OTHER_WITNESSES = frozenset({Purpose.CLAIM_HANDLING, Purpose.HEALTH_SERVICE})
 """Purposes under which claims or health services witness, instead of policies."""
-
-TIE = 1 << 40
-"""Set in a mask of categories when the record ties the subject, whatever it opens."""
 
 _OPEN_POLICY: Mapping[Purpose, tuple[str, ...]] = {
     Purpose.APPLICATION: ("SUBMITTED", "UNDERWRITING", "AWAITING_PAYMENT"),
@@ -43,27 +41,6 @@ _PERSON: Mapping[tuple[str, DataSubject], str] = {
     ("claim", DataSubject.REPORTER): "CASE WHEN t.reporter_verified_at IS NOT NULL THEN t.reporter_id END",
     ("claim", DataSubject.PAYEE): "CASE WHEN t.payee_verified_at IS NOT NULL THEN t.payee_id END",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """SQL of records one by one: of each, 8 bytes of what it contributes and the 16 bytes of its id; null for none.
-
-    `letter` says what the records are (`ledger.rows.RECORDS`).
-    """
-
-    letter: str
-    sql: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """SQL of the set of categories in which a record opens `basis` for `relation`; TIE if it ties at all."""
-
-    relation: Relation
-    basis: Basis
-    sql: str
-    records: Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +75,12 @@ class SituationSql:
 
 def situation_sql(compiled: Slice, table: str, *, of: DataSubject) -> SituationSql:
     """The situation of data subject `of` in rows of `table`. Raises KeyError where the table has no such person."""
-    asked = _Asked(compiled, table, of, _PERSON[table, of])
+    asked = Asked(compiled, table, of, _PERSON[table, of])
     parts = tuple(part for part in _bit_parts(asked) if part is not None)
     joins = table in ("beneficiary", "claim") and compiled.purpose not in _OTHER_WITNESSES
     return SituationSql(
         parts=parts,
-        masks=tuple(_masks(asked)),
+        masks=tuple(masks(asked)),
         joins_policy=joins and bool(parts),
         covered=covered_sql(compiled, asked.person),
     )
@@ -138,7 +115,7 @@ def person_sql(table: str, of: DataSubject) -> str | None:
 
 
 def combine(bits: int, masks: tuple[tuple[Mask, int | None], ...], *, category_bit: int) -> int:
-    """The situation of one row for one category, from what the statement gave."""
+    """The situation of one row for one category, from what the statement gave; or with an item's bit for one item."""
     for mask, found in masks:
         if found is not None:
             if found & category_bit:
@@ -148,49 +125,7 @@ def combine(bits: int, masks: tuple[tuple[Mask, int | None], ...], *, category_b
     return bits
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One question: whose situation, in rows of which table, for which slice; `person` is SQL, null if unlinked."""
-
-    slice: Slice
-    table: str
-    of: DataSubject
-    person: str
-
-    @property
-    def role(self) -> Role:
-        return self.slice.role
-
-    def opened(self, consent: str) -> str:
-        """SQL: the categories that a consent opens. Where some stand apart, others with them do not open them."""
-        categories, apart = f"{consent}.categories", self.slice.terms.apart
-        if not apart:
-            return categories
-        return f"CASE WHEN {categories} & {~apart} = 0 THEN {categories} ELSE {categories} & {~apart} END"
-
-    def live(self, consent: str) -> str:
-        """SQL: does a consent count today? None counts for longer than the law in force lets one last."""
-        return lasting(consent, self.slice.terms.longest_days)
-
-    @property
-    def about_user(self) -> bool:
-        return self.of == DataSubject.USER
-
-    def ties(self, found: Mapping[Relation, str]) -> dict[Relation, str]:
-        """Those relations that some rule names."""
-        return {relation: sql for relation, sql in found.items() if relation in self.slice.relations}
-
-    def personal_ties(self) -> dict[Relation, str]:
-        """`self` and `guardian_of`: ties to the data subject, whatever the record."""
-        found = {}
-        if self.role == Role.CUSTOMER:
-            found[Relation.SELF] = f"({self.person} IS NOT NULL AND {self.person} = :person)"
-        if self.role == Role.GUARDIAN:
-            found[Relation.GUARDIAN_OF] = f"({self.person} IS NOT NULL AND {self.person} = ANY(:wards))"
-        return found
-
-
-def _bit_parts(asked: _Asked) -> Iterator[Part | None]:
+def _bit_parts(asked: Asked) -> Iterator[Part | None]:
     purpose = asked.slice.purpose
     if asked.about_user:
         personal = _bits(asked, asked.personal_ties(), None)
@@ -205,7 +140,7 @@ def _bit_parts(asked: _Asked) -> Iterator[Part | None]:
         yield _rights_requests(asked)
 
 
-def _bits(asked: _Asked, ties: Mapping[Relation, str], opens: tuple[Basis, str] | None) -> str | None:
+def _bits(asked: Asked, ties: Mapping[Relation, str], opens: tuple[Basis, str] | None) -> str | None:
     """SQL of one record's pair bits, or None if no rule could tell them apart."""
     named = asked.ties(ties)
     if opens is not None and opens[0] not in asked.slice.bases:
@@ -227,7 +162,7 @@ def _total(bits: str | None, source: str, *, letter: str, record: str) -> Part |
     """The pair bits of many records, each the alias `record` in `source`."""
     if not bits:
         return None
-    return Part(f"coalesce({_bit_or(bits, source)}, 0)", records=Records(letter, _one_by_one(bits, source, record)))
+    return Part(f"coalesce({bit_or(bits, source)}, 0)", records=Records(letter, one_by_one(bits, source, record)))
 
 
 def _one(bits: str | None, *, letter: str, record: str) -> Part | None:
@@ -235,17 +170,7 @@ def _one(bits: str | None, *, letter: str, record: str) -> Part | None:
     return Part(bits, letter, f"{record}.id") if bits else None
 
 
-def _bit_or(bits: str, source: str) -> str:
-    # The inner SELECT keeps the aggregate here: one over nothing but outer columns would belong to the outer query.
-    return f"(SELECT bit_or(x.bits) FROM (SELECT ({bits})::bigint AS bits FROM {source}) x)"
-
-
-def _one_by_one(bits: str, source: str, record: str) -> str:
-    records = f"SELECT ({bits})::bigint AS bits, {record}.id AS id FROM {source}"
-    return f"(SELECT string_agg(int8send(x.bits) || uuid_send(x.id), ''::bytea) FROM ({records}) x WHERE x.bits <> 0)"
-
-
-def _record_ties(asked: _Asked, record: str, *, target: str) -> dict[Relation, str]:
+def _record_ties(asked: Asked, record: str, *, target: str) -> dict[Relation, str]:
     """How a policy or claim (alias `record`) ties the caller to the asked data subject."""
     ties = asked.personal_ties()
     if asked.role == Role.CUSTOMER:
@@ -258,7 +183,7 @@ def _record_ties(asked: _Asked, record: str, *, target: str) -> dict[Relation, s
     return ties
 
 
-def _holder_tie(asked: _Asked, record: str) -> dict[Relation, str]:
+def _holder_tie(asked: Asked, record: str) -> dict[Relation, str]:
     held = f"{record}.holder_id = :person"
     if asked.of == DataSubject.INSURED:
         return {Relation.HOLDER_OF: f"({held} AND {record}.insured_id <> :person)"}
@@ -269,7 +194,7 @@ def _holder_tie(asked: _Asked, record: str) -> dict[Relation, str]:
     return {}
 
 
-def _policies(asked: _Asked) -> Part | None:
+def _policies(asked: Asked) -> Part | None:
     record = "w" if asked.about_user else {"policy": "t"}.get(asked.table, "p")
     statuses = _OPEN_POLICY.get(asked.slice.purpose, ())
     if asked.slice.purpose == Purpose.APPLICATION and asked.role == Role.BROKER_AGENT:
@@ -282,7 +207,7 @@ def _policies(asked: _Asked) -> Part | None:
     return _total(bits, source, letter="p", record="w")
 
 
-def _claims(asked: _Asked) -> Part | None:
+def _claims(asked: Asked) -> Part | None:
     record = "t" if asked.table == "claim" else "c"
     opens = (Basis.CONTRACT_OPEN, _in(f"{record}.status", _OPEN_CLAIM))
     bits = _bits(asked, _record_ties(asked, record, target="claim_id"), opens)
@@ -295,7 +220,7 @@ def _claims(asked: _Asked) -> Part | None:
     return _total(bits, f"claim c WHERE {whose} AND {reported('c')}", letter="c", record="c")
 
 
-def _health_services(asked: _Asked) -> Part | None:
+def _health_services(asked: Asked) -> Part | None:
     ties = asked.personal_ties()
     if asked.role in PARTNER_ROLES:
         ties[Relation.PROVIDER] = "h.provider_id = :organization"
@@ -309,105 +234,16 @@ def _health_services(asked: _Asked) -> Part | None:
     return _total(bits, source, letter="h", record="h")
 
 
-def _rights_requests(asked: _Asked) -> Part | None:
+def _rights_requests(asked: Asked) -> Part | None:
     ties = {}
     if asked.role == Role.CUSTOMER:
         ties[Relation.SELF] = "q.person_id = :person"
     elif asked.role == Role.GUARDIAN:
         ties[Relation.GUARDIAN_OF] = "(q.requester_id = :person AND q.person_id = ANY(:wards))"
     else:
-        ties[Relation.ASSIGNED] = _case_work(asked, "rights_request_id", "q")
+        ties[Relation.ASSIGNED] = case_work(asked, "rights_request_id", "q")
     bits = _bits(asked, ties, (Basis.REQUEST, "q.closed_at IS NULL"))
     return _total(bits, f"rights_request q WHERE q.person_id = {asked.person}", letter="r", record="q")
-
-
-def _case_work(asked: _Asked, column: str, case: str) -> str:
-    return f"EXISTS (SELECT 1 FROM assignment a WHERE a.{column} = {case}.id AND {assignee(asked.role, 'a')})"
-
-
-def _masks(asked: _Asked) -> Iterator[Mask]:
-    bases = asked.slice.bases
-    if asked.slice.purpose == Purpose.VERIFICATION and asked.role not in PERSON_ROLES:
-        yield from _verification_masks(asked)
-    if Basis.EXCEPTION in bases and asked.role not in PERSON_ROLES:
-        yield from _disclosure_masks(asked)
-    if Basis.CONSENT in bases:
-        yield from _consent_masks(asked)
-
-
-def _case_masks(  # noqa: PLR0913 - the parts of one subquery
-    asked: _Asked, basis: Basis, *, tie: str, live: str, record: str, source: str
-) -> Iterator[Mask]:
-    """Masks of cases that tie by assignment."""
-    categories = f"({asked.opened(record)}) & {of_aspects('v')}" if basis == Basis.CONSENT else f"{record}.categories"
-    lawful = basis in asked.slice.terms.bases
-    opened = f"CASE WHEN {live} THEN {categories} ELSE 0 END" if lawful else "0"
-    named = Relation.ASSIGNED in asked.slice.relations
-    if named:
-        yield _mask(Relation.ASSIGNED, basis, f"{opened} | {TIE}", f"{source} AND {tie}", record)
-    if asked.slice.tells_untied(basis):
-        untied = f" AND NOT {tie}" if named else ""
-        yield _mask(Relation.NONE, basis, opened, f"{source}{untied}", record)
-
-
-def _mask(relation: Relation, basis: Basis, opened: str, source: str, record: str) -> Mask:
-    """A mask whose witnesses are the alias `record` in `source`: `n` a consent, `d` a disclosure case."""
-    return Mask(relation, basis, _bit_or(opened, source), Records(record, _one_by_one(opened, source, record)))
-
-
-def _verification_masks(asked: _Asked) -> Iterator[Mask]:
-    claims = " AND v.claim_id = t.id"
-    covered = {"claim": claims, "policy": _of_matter("t.id"), "beneficiary": _of_matter("t.policy_id")}
-    live = (
-        "v.closed_at IS NULL AND n.person_id = v.person_id AND n.purpose = 'verification'"
-        f" AND {recipient(asked.role, 'n.recipient_id')} AND {asked.live('n')}"
-    )
-    return _case_masks(
-        asked,
-        Basis.CONSENT,
-        tie=_case_work(asked, "verification_case_id", "v"),
-        live=live,
-        record="n",
-        source=(
-            f"verification_case v JOIN consent n ON n.id = v.consent_id WHERE v.person_id = {asked.person}"
-            f"{covered.get(asked.table, '')}"
-        ),
-    )
-
-
-def _of_matter(policy: str) -> str:
-    """A case on a claim covers that claim's policy; one of underwriting covers the policy that it names."""
-    claim = f"EXISTS (SELECT 1 FROM claim vc WHERE vc.id = v.claim_id AND vc.policy_id = {policy})"
-    return f" AND (v.policy_id = {policy} OR {claim})"
-
-
-def _disclosure_masks(asked: _Asked) -> Iterator[Mask]:
-    return _case_masks(
-        asked,
-        Basis.EXCEPTION,
-        tie=_case_work(asked, "disclosure_case_id", "d"),
-        live=f"{approved('d')} AND {recipient(asked.role, 'd.recipient_id')}",
-        record="d",
-        source=(
-            "disclosure_case d JOIN disclosure_person dp ON dp.case_id = d.id"
-            f" WHERE dp.person_id = {asked.person} AND d.purpose = '{asked.slice.purpose.value}'"
-        ),
-    )
-
-
-def _consent_masks(asked: _Asked) -> Iterator[Mask]:
-    source = (
-        f"consent n WHERE n.person_id = {asked.person} AND n.purpose = '{asked.slice.purpose.value}'"
-        f" AND {recipient(asked.role, 'n.recipient_id')}"
-    )
-    marketing = asked.slice.purpose == Purpose.MARKETING
-    if marketing:
-        source += f" AND {willing(asked.person)}"
-    if marketing and Relation.AUDIENCE in asked.slice.relations:
-        opened = f"CASE WHEN {asked.live('n')} THEN {asked.opened('n')} ELSE 0 END"
-        yield _mask(Relation.AUDIENCE, Basis.CONSENT, f"{opened} | {TIE}", source, "n")
-    elif asked.slice.tells_untied(Basis.CONSENT):
-        yield _mask(Relation.NONE, Basis.CONSENT, asked.opened("n"), f"{source} AND {asked.live('n')}", "n")
 
 
 def _in(column: str, words: tuple[str, ...]) -> str:

@@ -130,10 +130,15 @@ class WrittenAlarms:
     async def write(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg's own
         """Write the rows there are, each once even if some fail at first. Raises the database's errors."""
         while self._rows:
+            # Taken out first: whoever writes beside this, on another connection, has others.
             some = self._rows[:_AT_ONCE]
-            async with connection.transaction():
-                await add_alone(connection, *some)
             del self._rows[: len(some)]
+            try:
+                async with connection.transaction():
+                    await add_alone(connection, *some)
+            except BaseException:
+                self._rows[:0] = some
+                raise
 
 
 def _told(one: object) -> Detail:

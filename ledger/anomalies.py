@@ -17,6 +17,10 @@ NARROW = 3
 """Persons that a look-up of one policy or claim shows at most: holder, insured, and one more."""
 
 
+PROBED = "STATISTICS_BUDGET"
+"""The code of such a refusal."""
+
+
 class Anomaly(StrEnum):
     """Every kind of anomaly; more may come."""
 
@@ -28,6 +32,7 @@ class Anomaly(StrEnum):
     ENUMERATION_MISSES = "ENUMERATION_MISSES"
     ENUMERATION_LOOKUPS = "ENUMERATION_LOOKUPS"
     REFUSALS = "REFUSALS"
+    STATISTICS_PROBING = "STATISTICS_PROBING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Day:
     """Ids asked for that do not exist for it."""
     refused: int = 0
     """Operations and tokens refused."""
+    probed: int = 0
+    """Statistics refused since the month's budget of questions was spent (C40)."""
     looked_up: int = 0
     """Persons seen for the first time by look-ups, in the hour in which they were most."""
     looked_up_at: datetime | None = None
@@ -191,6 +198,13 @@ RULES: tuple[Rule, ...] = (
         only_if="more than a fifth of all operations",
         applies=lambda day: _share(day.refused, max(day.operations, day.refused)) > _REFUSED_SHARE,
         example="outcome = 'REFUSED'",
+    ),
+    Rule(
+        Anomaly.STATISTICS_PROBING,
+        "statistics refused since the month's questions are spent",
+        lambda day: day.probed,
+        least=5,
+        example=f"code = '{PROBED}'",
     ),
 )
 """Every rule with its thresholds; docs/security-team.md has the same table."""

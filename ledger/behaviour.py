@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from ledger.anomalies import EARLIER_DAYS, NARROW, WORK_BEGINS, WORK_ENDS, Anomaly, Day, Finding, findings
+from ledger.anomalies import EARLIER_DAYS, NARROW, PROBED, WORK_BEGINS, WORK_ENDS, Anomaly, Day, Finding, findings
 from ledger.searches import YEARS, Fetch
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -42,6 +42,11 @@ SELECT organization, date_trunc('hour', at) AS hour, coalesce(purpose, 'none') A
   count(*) FILTER (WHERE {_DEALINGS} AND denied > 0) AS denied, sum(misses) AS misses, max({_SHOWN}) AS most
 FROM ledger_record WHERE {_OF} AND kind IN ('READ', 'WRITE', 'REFUSAL', 'TOKEN') GROUP BY 1, 2, 3, 4, 5
 """  # noqa: S608 - our own words
+_STATISTICS = f"""
+SELECT organization, count(*) AS operations FROM ledger_record
+WHERE {_OF} AND kind = 'READ' AND outcome = 'DONE'
+  AND coordinates && ARRAY['Query.policyStatistics', 'Query.claimStatistics'] GROUP BY 1
+"""  # noqa: S608 - as above
 _COORDINATES = f"""
 SELECT organization, coordinate, count(*) AS operations FROM ledger_record, unnest(coordinates) AS coordinate
 WHERE {_OF} AND {_DEALINGS} GROUP BY 1, 2
@@ -70,7 +75,8 @@ WHERE shown <= {NARROW} AND (since IS NULL OR since > interval '{EARLIER_DAYS} d
 """  # noqa: S608 - as above
 _EXAMPLE = f"""
 SELECT decision FROM (
-  SELECT index, decision, outcome, misses, {_SHOWN} AS shown, extract(hour FROM at AT TIME ZONE 'Asia/Shanghai') AS hour
+  SELECT index, decision, outcome, code, misses, {_SHOWN} AS shown,
+    extract(hour FROM at AT TIME ZONE 'Asia/Shanghai') AS hour
   FROM ledger_record WHERE organization = $1 AND at >= $2 AND at < $3
     AND kind IN ('READ', 'WRITE', 'REFUSAL', 'TOKEN')
 ) r WHERE {{example}} ORDER BY shown DESC, index DESC LIMIT {_EXAMPLES}
@@ -110,6 +116,8 @@ class Behaviour:
     misses: int
     denied: int
     """Operations in which something was denied."""
+    statistics: int
+    """Operations in which statistics were answered (C40)."""
     purposes: Mapping[str, int]
     coordinates: Mapping[str, int]
     refusals: Mapping[str, int]
@@ -125,6 +133,7 @@ class _Partner:
     persons: int = 0
     misses: int = 0
     denied: int = 0
+    statistics: int = 0
     purposes: Counter[str] = field(default_factory=Counter)
     coordinates: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -172,6 +181,8 @@ async def behaviour(
         _count(counted[row["organization"]], row, since)
     for row in await fetch(_COORDINATES, ids, since, until):
         counted[row["organization"]].coordinates[row["coordinate"]] = row["operations"]
+    for row in await fetch(_STATISTICS, ids, since, until):
+        counted[row["organization"]].statistics = row["operations"]
     for what, partner, at, persons in await fetch(_PERSONS, ids, seen, until, seen - _BATCH, since):
         _count_persons(counted[partner], what, at, persons)
     return [await _behaviour(fetch, row, counted[row["id"]], since=since, until=until, reach=reach) for row in partners]
@@ -187,6 +198,7 @@ def _count(partner: _Partner, row: Any, since: datetime) -> None:  # noqa: ANN40
         outside=day.outside + outside,
         misses=day.misses + row["misses"],
         refused=day.refused + row["refused"],
+        probed=day.probed + (row["refused"] if row["code"] == PROBED else 0),
         most=max(day.most, row["most"]),
     )
     if hour < since:
@@ -235,6 +247,7 @@ async def _behaviour(  # noqa: PLR0913 - what a report is made from
         persons=partner.persons,
         misses=partner.misses,
         denied=partner.denied,
+        statistics=partner.statistics,
         purposes=_ordered(partner.purposes),
         coordinates=_ordered(partner.coordinates),
         refusals=_ordered(partner.refusals),

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ledger.head_keys import HeadKey, is_signed, line_of, opening_line
 from ledger.rows import time_text
+from vault.files import sync_folder
 
 NONE_BEFORE = "0" * 64
 _LAST_BYTES = 32_768
@@ -133,7 +134,7 @@ class SecondPlace:
             finally:
                 os.close(descriptor)
             if new:
-                _sync(self._path.parent)
+                sync_folder(self._path.parent)
         except OSError as fault:
             raise _unreadable(self._path, fault) from fault
 
@@ -148,14 +149,6 @@ class SecondPlace:
             raise _damaged(self._path)
         lines = content[:end].decode(errors="replace").split("\n")[:-1]
         return (lines[1:] if begin else lines), begin + end
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _damaged(path: Path) -> HeadsError:

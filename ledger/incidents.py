@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.bodies import Said, Who, read_body
 from ledger.rows import FOUND, WRITE
-from ledger.searches import Fetch, Sought
+from ledger.searches import NEWEST, Fetch, Sought
 
 AT_ONCE = 500
 """Rows read by one statement."""
@@ -46,12 +46,14 @@ class Extent:
     rows: int
 
 
-async def extent_of(fetch: Fetch, incident: Sought, *, most: int = MOST_ROWS) -> Extent:
-    """Read every row that belongs to an incident. Raises TooManyRowsError."""
+async def extent_of(
+    fetch: Fetch, incident: Sought, *, most: int = MOST_ROWS, first: int = 0, before: int = NEWEST
+) -> Extent:
+    """Read every row that belongs to an incident, from one leaf on and before another. Raises TooManyRowsError."""
     found: dict[Who, Affected] = {}
     read = rows = 0
-    after = -1
-    while some := await _rows_after(fetch, incident, after):
+    after = first - 1
+    while some := await _rows_between(fetch, incident, after, before):
         read += len(some)
         if read > most:
             raise TooManyRowsError
@@ -63,10 +65,22 @@ async def extent_of(fetch: Fetch, incident: Sought, *, most: int = MOST_ROWS) ->
     return Extent(sorted(found.values(), key=lambda one: one.place), rows)
 
 
-async def _rows_after(fetch: Fetch, incident: Sought, after: int) -> Any:  # noqa: ANN401 - asyncpg's records
-    values: list[Any] = [after, AT_ONCE]
-    conditions = " AND ".join(["r.index > $1", *incident.conditions(values)])
-    found = f"SELECT r.index, r.at FROM ledger_record r WHERE {conditions} ORDER BY r.index LIMIT $2"  # noqa: S608 - names
+async def leaf_beyond(fetch: Fetch, incident: Sought, *, first: int, before: int, rows: int) -> int:
+    """The leaf up to which, from `first` on, so many rows of an incident stand; `before` where there are no more."""
+    values: list[Any] = [first - 1, before, rows]
+    conditions = " AND ".join(["r.index > $1 AND r.index < $2", *incident.conditions(values)])
+    found = await fetch(
+        f"SELECT r.index FROM ledger_record r WHERE {conditions} ORDER BY r.index OFFSET $3 LIMIT 1",  # noqa: S608 - names
+        *values,
+    )
+    leaf: int = found[0]["index"] if found else before
+    return leaf
+
+
+async def _rows_between(fetch: Fetch, incident: Sought, after: int, before: int) -> Any:  # noqa: ANN401 - asyncpg's
+    values: list[Any] = [after, before, AT_ONCE]
+    conditions = " AND ".join(["r.index > $1 AND r.index < $2", *incident.conditions(values)])
+    found = f"SELECT r.index, r.at FROM ledger_record r WHERE {conditions} ORDER BY r.index LIMIT $3"  # noqa: S608 - names
     text = f"SELECT r.index, s.at, s.body FROM ({found}) r JOIN ledger_sealed s USING (index, at) ORDER BY r.index"  # noqa: S608 - names
     return await fetch(text, *values)
 

@@ -6,15 +6,10 @@ whoever started it, however that ended.
 """
 
 import asyncio
-import json
 import logging
-import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from ledger.alarms import WrittenAlarms
+from ledger.attached import attached
 from ledger.heads import HeadsError, SecondPlace
 from ledger.index import index_some
 from ledger.sealer import Sealer
@@ -197,31 +193,8 @@ def _hook(url: str | None) -> "Hook | None":
 
 def main() -> int:
     """Read the settings, then work until the input ends; 0 if it did."""
-    logs.configure(os.environ)
-    # These are for the server, which ends this process once it has ended itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    settings = json.loads(sys.stdin.readline() or "null")
-    if settings is None:
-        return 0
-
-    async def work() -> None:
-        ended, loop = asyncio.Event(), asyncio.get_running_loop()
-
-        def follow() -> None:
-            sys.stdin.read()
-            with suppress(RuntimeError):  # the loop has ended by itself
-                loop.call_soon_threadsafe(ended.set)
-
-        threading.Thread(target=follow, daemon=True).start()
-        await run(settings, ended)
-
-    try:
-        asyncio.run(work())
-    except Exception as fault:  # noqa: BLE001 - another process takes its place
-        _log.error("the sealer ends: %s", place(fault))
-        return 1
-    return 0
+    # By its name at this moment: whoever tests gives another.
+    return attached(lambda settings, ended: run(settings, ended), name="sealer")  # noqa: PLW0108
 
 
 if __name__ == "__main__":

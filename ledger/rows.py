@@ -64,6 +64,8 @@ class Kind(StrEnum):
     """A partner's token issued, refused or revoked."""
     COMMAND = "COMMAND"
     """An operator's command."""
+    JOB = "JOB"
+    """A turn of what is done by a timetable."""
     RULES = "RULES"
     """A draft, approval or publication of rules, or a grant reviewed."""
     ALARM = "ALARM"
@@ -72,6 +74,8 @@ class Kind(StrEnum):
     STOP = "STOP"
     EARLIER = "EARLIER"
     """Whatever an earlier ledger held."""
+    ERASURE = "ERASURE"
+    """Classes of a person's data were destroyed: which, and on what ground."""
 
 
 class Outcome(StrEnum):

@@ -14,6 +14,8 @@ class Account(Model):
     person = fields.OneToOneField("models.Person", on_delete=fields.RESTRICT, related_name="account")
     username_sealed = SealedField()
     opened_at = fields.DatetimeField()
+    cancelled_at = fields.DatetimeField(null=True)
+    """From then on nobody logs in and nothing more is written by it; what is left of it is erased (C70)."""
 
     class Meta:
         table = "account"

@@ -6,6 +6,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
+from models.sealed import SealedField
 from models.vocabulary import Category, Purpose, to_bits
 
 
@@ -91,7 +92,12 @@ VERIFICATION: tuple[str, ...] = (
 
 
 class RightsRequest(Model):
-    """A person's request about their own data, made by themselves or by `requester`, their guardian."""
+    """A person's request about their own data, made by themselves or by `requester`, their guardian.
+
+    `due_on` is the last day to answer (of a cancellation: to erase) in Shanghai, so many working days after receipt;
+    what is null in requests that were loaded and not made is not known of them. Words are sealed under the person's
+    account key. `decided_by` is an account's id.
+    """
 
     id = fields.UUIDField(primary_key=True)
     person = fields.ForeignKeyField("models.Person", on_delete=fields.RESTRICT, related_name="rights_requests")
@@ -99,6 +105,19 @@ class RightsRequest(Model):
     kind = fields.CharField(max_length=16)
     opened_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
+    state = fields.CharField(max_length=12, null=True)
+    deadline_days = fields.IntField(null=True)
+    due_on = fields.DateField(null=True)
+    provisional = fields.BooleanField(null=True)
+    extended_until = fields.DateField(null=True)
+    extension_reason = fields.CharField(max_length=200, null=True)
+    ground = fields.CharField(max_length=24, null=True)
+    matter = fields.CharField(max_length=24, null=True)
+    identity_checked_at = fields.DatetimeField(null=True)
+    statement_sealed = SealedField()
+    answer_sealed = SealedField()
+    decided_at = fields.DatetimeField(null=True)
+    decided_by = fields.UUIDField(null=True)
 
     class Meta:
         table = "rights_request"
@@ -108,6 +127,9 @@ class RightsRequest(Model):
 class DisclosureCase(Model):
     """A lawful exception in one case: document, scope, approver and expiry (C25, C33, C45)."""
 
+    # `recipient` reads by itself, null: the brokerage does. `receiver` is the organization that the brokerage hands it
+    # to, `authority` says it in words. `items` of a public case is a set of its own (`models.disclosures`). Until
+    # `secret_until` its persons are not told. A case without `opened_by` was not opened here.
     id = fields.UUIDField(primary_key=True)
     kind = fields.CharField(max_length=24)
     purpose = fields.CharEnumField(Purpose, max_length=24)
@@ -119,10 +141,44 @@ class DisclosureCase(Model):
     approved_at = fields.DatetimeField(null=True)
     expires_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
+    exception = fields.CharField(max_length=24, null=True)
+    document_kind = fields.CharField(max_length=24, null=True)
+    filed = fields.CharField(max_length=64, null=True)
+    justification = fields.CharField(max_length=200, null=True)
+    basis = fields.CharField(max_length=12, null=True)
+    undertaking = fields.CharField(max_length=64, null=True)
+    manner = fields.CharField(max_length=16, null=True)
+    items = fields.BigIntField(null=True)
+    receiver = fields.ForeignKeyField(
+        "models.Organization", on_delete=fields.RESTRICT, related_name="disclosures_received", null=True
+    )
+    opened_by = fields.ForeignKeyField(
+        "models.Staff", on_delete=fields.RESTRICT, related_name="disclosures_opened", null=True
+    )
+    opened_at = fields.DatetimeField(null=True)
+    rejected_by = fields.ForeignKeyField(
+        "models.Staff", on_delete=fields.RESTRICT, related_name="disclosures_rejected", null=True
+    )
+    rejected_at = fields.DatetimeField(null=True)
+    review_note = fields.CharField(max_length=200, null=True)
+    closed_by = fields.ForeignKeyField(
+        "models.Staff", on_delete=fields.RESTRICT, related_name="disclosures_closed", null=True
+    )
+    secret_until = fields.DatetimeField(null=True)
+    secret_ground = fields.CharField(max_length=120, null=True)
+    reminded_at = fields.DatetimeField(null=True)
+    secrecy_ended_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "disclosure_case"
-        indexes = (("recipient_id",), ("approved_by_id",))
+        indexes = (
+            ("recipient_id",),
+            ("approved_by_id",),
+            ("receiver_id",),
+            ("opened_by_id",),
+            ("rejected_by_id",),
+            ("closed_by_id",),
+        )
 
 
 class DisclosurePerson(Model):

@@ -3,8 +3,10 @@
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.models import Model
 
+from models.retention import TODAY
 from models.sealed import SealedField
 
 
@@ -81,6 +83,7 @@ class Claim(Model):
     requested_items = fields.JSONField(null=True)
     """What the customer is asked to add while materials are pending: names of input fields."""
     version = fields.IntField(db_default=1)
+    changed_on = fields.DateField(db_default=SqlDefault(TODAY))
 
     class Meta:
         table = "claim"

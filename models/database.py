@@ -20,6 +20,7 @@ from tortoise.transactions import in_transaction
 from models.embedded import Credentials, Database
 from models.installation import InstallationError
 from models.ledger import SEALED
+from models.scheduling import keep_queue
 from models.scram import scram_verifier
 
 CONNECTION = "default"
@@ -55,7 +56,11 @@ MODULES = (
 
 APPEND_ONLY = (
     "correction",
+    "correction_handover",
     "correction_recipient",
+    "disclosure_person",
+    "duty_done",
+    "erasure_order",
     "grant_review",
     "notice",
     "notice_agreement",
@@ -63,12 +68,17 @@ APPEND_ONLY = (
     "rule_review",
     "ruleset",
     "ruleset_text",
+    "statistics_figure",
+    "statistics_question",
+    "statistics_release",
     "verification_result",
 )
 """Tables whose rows the application role can add and read, and neither change nor delete (C56, C59, C64, C75)."""
 
 CHANGED_IN_PART = {
     "campaign": ("ended_at", "ended_by"),
+    "statistics_budget": ("asked",),
+    "ceasing": ("confirmed_at", "confirmed_by", "ceases_at", "taken_back_at", "taken_back_by"),
     "marketing_refusal": ("allowed_at", "allowed_by"),
     "virtual_phone": ("ended_at",),
     "broken_glass": (
@@ -82,11 +92,52 @@ CHANGED_IN_PART = {
         "reminded_at",
     ),
     "impact_assessment": ("notice", "reminded_at"),
+    "incident": (
+        "impact",
+        "measures",
+        "advice",
+        "read_to",
+        "rows_known",
+        "reported_at",
+        "reported_by",
+        "report_reference",
+        "letters_at",
+        "letters_by",
+        "withheld_at",
+        "withheld_by",
+        "withheld_reason",
+        "closed_at",
+        "closed_by",
+    ),
+    "incident_letter": ("acknowledged_at", "acknowledged_by"),
+    "incident_person": ("revealed", "masked", "changed", "first", "last", "times"),
     "consent": ("withdrawn_at", "withdrawn_by_id"),
     "verification_case": ("closed_at",),
+    "export_link": ("fetched_at",),
+    "disclosure_case": (
+        "approved_by_id",
+        "approved_at",
+        "rejected_by_id",
+        "rejected_at",
+        "review_note",
+        "closed_by_id",
+        "closed_at",
+    ),
+    "disclosure_choice": ("withdrawn_at", "withdrawn_by"),
     "guardian_link": ("revoked_at", "revoked_by"),
     "guardian_request": ("state", "decided_at", "decided_by", "note", "child_digest", "stated_sealed", "differing"),
     "minor_case": ("closed_at", "outcome", "closed_by"),
+    "legal_hold": ("lifted_at", "lifted_by"),
+    "rights_request": (
+        "state",
+        "closed_at",
+        "extended_until",
+        "extension_reason",
+        "answer_sealed",
+        "decided_at",
+        "decided_by",
+    ),
+    "retention_agreement": ("ended_at",),
     "rule_draft": (
         "parent",
         "editors",
@@ -109,15 +160,26 @@ and until when stays as it was said (C46, C55, C68, C77)."""
 
 READ_ONLY = (
     "agreement",
+    "calendar_day",
+    "calendar_year",
+    "duty",
+    "duty_staff",
+    "job_turn",
+    "ledger_sealed",
+    "ledger_writer",
     "partner_client",
     "partner_key",
     "product",
     "product_item",
     "registered_operation",
+    "restricted_record",
+    "retention_sweep",
     "role_mapping",
+    "scheduled_job",
+    "scheduler_beat",
+    "tombstone_mark",
+    "wrapping_version",
     *SEALED,
-    "ledger_sealed",
-    "ledger_writer",
 )
 """Tables that the application role can only read: who is let in, and how far, is the owner's to say (C31, C38)."""
 
@@ -276,6 +338,7 @@ async def migrate(database: Database) -> None:
             await transaction.execute_script("SET LOCAL lock_timeout = 0")
             await transaction.execute_query("SELECT pg_advisory_xact_lock($1)", [_MIGRATION_LOCK])
             await _apply_migrations(transaction)
+            await keep_queue(transaction)
             await _admit(transaction, database.application)
         await _make_partitions(owner)
 

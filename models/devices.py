@@ -3,8 +3,10 @@
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.models import Model
 
+from models.retention import TODAY
 from models.sealed import SealedField
 
 
@@ -26,6 +28,7 @@ class Device(Model):
     push_id_sealed = SealedField()
     push_id_kind = fields.CharEnumField(PushIdKind, max_length=12, null=True)
     last_seen_at_sealed = SealedField()
+    changed_on = fields.DateField(db_default=SqlDefault(TODAY))
 
     class Meta:
         table = "device"

@@ -27,6 +27,8 @@ class Installation:
     demo: bool
     heads: Path | None = None
     """Where an operator wants the ledger's heads written."""
+    tombstones: Path | None = None
+    """Where an operator wants the tombstones written."""
 
     @property
     def keyring_path(self) -> Path:
@@ -59,6 +61,11 @@ class Installation:
         return self.heads or self.root / "ledger-heads.jsonl"
 
     @property
+    def tombstones_path(self) -> Path:
+        """Whose data have been erased, kept outside the database."""
+        return self.tombstones or self.root / "tombstones.jsonl"
+
+    @property
     def postgres_dir(self) -> Path:
         """The embedded server's cluster."""
         return self.root / "postgres"
@@ -87,21 +94,27 @@ def open_installation(environ: Mapping[str, str]) -> Installation:
     database_url = environ.get("DATABASE_URL") or None
     demo = _demo(environ, default=database_url is None)
     root = Path(environ.get("NEEDFUL_DATA") or DEFAULT_ROOT).absolute()
-    heads = environ.get("NEEDFUL_LEDGER_HEADS")
     try:
         _claim(root)
     except OSError as error:
         message = f"{root} cannot be used as the data directory ({error.strerror}): set NEEDFUL_DATA to another."
         raise InstallationError(message) from None
-    return Installation(root=root.resolve(), database_url=database_url, demo=demo, heads=_heads(heads))
+    return Installation(
+        root=root.resolve(),
+        database_url=database_url,
+        demo=demo,
+        heads=_elsewhere(environ, "NEEDFUL_LEDGER_HEADS"),
+        tombstones=_elsewhere(environ, "NEEDFUL_TOMBSTONES"),
+    )
 
 
-def _heads(text: str | None) -> Path | None:
+def _elsewhere(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
     if not text:
         return None
     path = Path(text).absolute()
     if path.is_dir() or not path.parent.is_dir():
-        message = f"NEEDFUL_LEDGER_HEADS must name a file in a folder that exists: {path} is not one."
+        message = f"{name} must name a file in a folder that exists: {path} is not one."
         raise InstallationError(message)
     return path
 

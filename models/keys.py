@@ -7,12 +7,16 @@ from models.vocabulary import BlindColumn, Retention
 
 
 class DataKey(Model):
-    """The key of one (person, retention class). Without `wrapped` it is destroyed and its data erased (C29)."""
+    """The key of one (person, retention class). Without `wrapped` it is destroyed and its data erased (C29).
+
+    `erased_at`: when, the last time. Who comes back later gets a new key, which an old tombstone leaves alone.
+    """
 
     id = fields.BigIntField(primary_key=True)
     person = fields.ForeignKeyField("models.Person", on_delete=fields.RESTRICT)
     retention = fields.IntEnumField(Retention)
     wrapped = fields.BinaryField(null=True)
+    erased_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "data_key"

@@ -25,6 +25,8 @@ class Organization(Model):
     code = fields.CharField(max_length=32, unique=True)
     name = fields.CharField(max_length=120)
     kind = fields.CharEnumField(OrganizationKind, max_length=20)
+    privacy_policy = fields.CharField(max_length=200, null=True)
+    """Where its own privacy policy is published (C74)."""
 
     class Meta:
         table = "organization"

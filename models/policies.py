@@ -3,8 +3,10 @@
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.models import Model
 
+from models.retention import TODAY
 from models.sealed import SealedField
 
 
@@ -38,6 +40,7 @@ class Policy(Model):
     starts_on = fields.DateField(null=True)
     ends_on = fields.DateField(null=True)
     version = fields.IntField(db_default=1)
+    changed_on = fields.DateField(db_default=SqlDefault(TODAY))
     premium_sealed = SealedField()
     sum_insured_sealed = SealedField()
 

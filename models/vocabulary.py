@@ -108,6 +108,8 @@ class Retention(IntEnum):
     CONTRACT = 2
     CLAIM = 3
     DEVICE = 4
+    RESTRICTED = 5
+    """What the law wants kept of who a person was, once their account is erased (C28)."""
 
 
 class BlindColumn(IntEnum):

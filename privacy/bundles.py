@@ -15,10 +15,12 @@ from typing import Any
 from authz.law import Law
 from authz.vocabulary import Basis
 from models.installation import InstallationError
-from models.vocabulary import Category, Purpose, to_bits
+from models.vocabulary import Category, Purpose, Retention, to_bits
 
 BUNDLE = "NEEDFUL_BUNDLE"
 AGE = "NEEDFUL_AGE_OF_MAJORITY"
+SCHEDULED = (Retention.ACCOUNT, Retention.CONTRACT, Retention.CLAIM, Retention.DEVICE)
+"""The classes that a schedule says something of; how long the restricted remainder is kept is said with each."""
 _AGES = range(14, 22)
 """Of which one may be set: the law of no time treats somebody younger as of age (PIPL, article 31)."""
 _FOLDER = Path(__file__).parent / "data" / "bundles"
@@ -53,6 +55,19 @@ class RetentionTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleTerms:
+    """What one class is kept for beside agreements (C27), in days; and whose duty comes on top (C28)."""
+
+    counts_from: str
+    draft_days: int
+    """After which what was begun and left without a word is abandoned."""
+    function_days: int
+    quality_days: int
+    law: str
+    """Empty: no law keeps the class by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deadlines:
     """Until when something is to be done: in working days (Shanghai), a minor's case in days.
 
@@ -62,6 +77,22 @@ class Deadlines:
     answer_working_days: int
     erasure_working_days: int
     minor_case_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    report_hours: int
+    grave_report_hours: int
+    """Of one that is more than general."""
+    letter_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentTerms(_Hours):
+    """Hours, since an incident was noticed, until the authority has a report and the persons have their letters."""
+
+    may_withhold: bool
+    """May persons be told nothing, where measures avoid the harm?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +106,9 @@ class Bundle:
     consent: ConsentTerms
     bases: Mapping[Purpose, frozenset[Basis]]
     retention: RetentionTerms
+    schedule: Mapping[Retention, ScheduleTerms]
     deadlines: Deadlines
+    incidents: IncidentTerms
 
     @property
     def law(self) -> Law:
@@ -122,7 +155,9 @@ def bundle_told(bundle: Bundle) -> dict[str, Any]:
         },
         "bases": {purpose.value: sorted(one.value for one in bases) for purpose, bases in bundle.bases.items()},
         "retention": asdict(bundle.retention),
+        "schedule": {one.name.lower(): asdict(terms) for one, terms in bundle.schedule.items()},
         "deadlines": asdict(bundle.deadlines),
+        "incidents": asdict(bundle.incidents),
     }
 
 
@@ -146,12 +181,36 @@ def _bundle(name: BundleName, told: Mapping[str, Any]) -> Bundle:
         ConsentTerms(frozenset(map(Category, consent["apart"])), _number(consent["longest_days"])),
         bases,
         RetentionTerms(**_numbers(told["retention"], RetentionTerms)),
+        {one: _schedule(told["schedule"][one.name.lower()]) for one in SCHEDULED},
         Deadlines(**_numbers(told["deadlines"], Deadlines)),
+        _incidents(told["incidents"]),
     )
 
 
+def _incidents(told: Mapping[str, Any]) -> IncidentTerms:
+    may = told["may_withhold"]
+    if not isinstance(may, bool):
+        message = f"may_withhold is true or false, not {may!r}"
+        raise TypeError(message)
+    numbers = _numbers({name: one for name, one in told.items() if name != "may_withhold"}, _Hours)
+    return IncidentTerms(**numbers, may_withhold=may)
+
+
+def _schedule(told: Mapping[str, Any]) -> ScheduleTerms:
+    words = {name: told[name] for name in ("counts_from", "law")}
+    if not all(isinstance(one, str) for one in words.values()):
+        message = f"{words} should be words"
+        raise ValueError(message)
+    days = {name: value for name, value in told.items() if name not in words}
+    expected = {one.name for one in fields(ScheduleTerms)} - words.keys()
+    return ScheduleTerms(words["counts_from"], law=words["law"], **_named(days, expected))
+
+
 def _numbers(told: Mapping[str, Any], kind: type) -> dict[str, int]:
-    expected = {one.name for one in fields(kind)}
+    return _named(told, {one.name for one in fields(kind)})
+
+
+def _named(told: Mapping[str, Any], expected: set[str]) -> dict[str, int]:
     if set(told) != expected:
         message = f"{sorted(set(told) ^ expected)} should be {sorted(expected)}"
         raise ValueError(message)

@@ -10,6 +10,7 @@ from ledger.rows import FOUND, WRITE
 from ledger.searches import NEWEST, Fetch, Row, history_of
 from models.global_ids import NodeType, to_global
 from models.vocabulary import Purpose, Role
+from privacy.disclosures import secret_from
 from resolvers.access_names import organizations_of, purpose_name
 from resolvers.aside_pages import BY_INDEX, read_page
 from resolvers.asides import Question, RowAside
@@ -95,23 +96,44 @@ async def _history(
     if known is None:
         return page.connection((), lambda _: (), lambda _: None, more=False)
     before = page.after[0] if page.after else NEWEST
-    rows, more = await history_of(question.fetch, known["reference"], before=before, size=page.size)
-    of_person = {row.index: _of_person(row, known["reference"]) for row in rows}
+    # What the law keeps from the person for a time: until then nothing of it stands here, and nothing shows that.
+    secret = {("d", case) for case in await secret_from(question.fetch, person)}
+    rows, of_person, more = await _told_rows(question.fetch, known["reference"], secret, before=before, size=page.size)
     own = {*known["accounts"], question.subject.account}
     nodes = await _accesses(question.fetch, person, rows, of_person, own=own)
     return page.connection(rows, lambda row: (row.index,), lambda row: nodes[row.index], more=more)
+
+
+async def _told_rows(
+    fetch: Fetch, reference: int, secret: Collection["Ground"], *, before: int, size: int
+) -> tuple[list[Row], dict[int, "Mine"], bool]:
+    """Rows below `before` with what they say of the person, secrets left out as if they were not; are there more?"""
+    found: list[Row] = []
+    of_person: dict[int, Mine] = {}
+    more = True
+    while more and len(found) <= size:
+        rows, more = await history_of(fetch, reference, before=before, size=size + 1)
+        for row in rows:
+            mine = _of_person(row, reference, secret)
+            if any(entry.effect in (*SHOWN, WRITE) for entry, _ in mine):
+                found.append(row)
+                of_person[row.index] = mine
+            before = row.index
+        more = more and bool(rows)
+    return found[:size], of_person, len(found) > size
 
 
 Mine = list[tuple[SaidEntry, list[Ground]]]
 """Entries that show or change something of one person, each with the records that witnessed it for them."""
 
 
-def _of_person(row: Row, reference: int) -> Mine:
+def _of_person(row: Row, reference: int, secret: Collection[Ground]) -> Mine:
     found = []
     for entry in row.said.entries:
-        records = [record for who, record in entry.of if who == reference]
-        if records:
-            found.append((entry, [one for one in map(record_of, records) if one is not None]))
+        grounds = [record_of(record) for who, record in entry.of if who == reference]
+        told = [one for one in grounds if one not in secret]
+        if told:
+            found.append((entry, [one for one in told if one is not None]))
     return found
 
 

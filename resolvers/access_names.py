@@ -7,7 +7,7 @@ from uuid import UUID
 from ledger.searches import Fetch
 from models.vocabulary import Purpose
 
-_ORGANIZATIONS = "SELECT id, code, name, kind FROM organization WHERE id = ANY($1::uuid[])"
+_ORGANIZATIONS = "SELECT id, code, name, kind, privacy_policy FROM organization WHERE id = ANY($1::uuid[])"
 
 
 async def organizations_of(fetch: Fetch, ids: Iterable[UUID | None]) -> Mapping[UUID | None, dict[str, Any]]:
@@ -16,7 +16,12 @@ async def organizations_of(fetch: Fetch, ids: Iterable[UUID | None]) -> Mapping[
     if not wanted:
         return {}
     return {
-        one["id"]: {"code": one["code"], "name": one["name"], "kind": one["kind"]}
+        one["id"]: {
+            "code": one["code"],
+            "name": one["name"],
+            "kind": one["kind"],
+            "privacyPolicy": one["privacy_policy"],
+        }
         for one in await fetch(_ORGANIZATIONS, wanted)
     }
 

@@ -117,7 +117,10 @@ async def _taken(connection: Any, keyring: Keyring, *, phone: str, username: str
     )
     columns = {row[0] for row in rows}
     if BlindColumn.LOGIN_PHONE in columns:
-        return _refused(ProblemCode.PHONE_TAKEN, "There is an account of this phone number. Log in with it.", "phone")
+        message = (
+            "There is an account of this phone number. Log in with it. A cancelled one keeps it until it is erased."
+        )
+        return _refused(ProblemCode.PHONE_TAKEN, message, "phone")
     if BlindColumn.USERNAME in columns:
         return _refused(ProblemCode.USERNAME_TAKEN, "Somebody has this username. Choose another.", "username")
     return None

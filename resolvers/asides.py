@@ -17,7 +17,9 @@ from authz.subjects import Subject
 from ledger.rows import Named
 from ledger.searches import Fetch
 from models.vocabulary import Purpose
+from privacy.bundles import Bundle
 from privacy.receipts import Receipts
+from privacy.statistics_releases import USUAL, StatisticsSettings
 from resolvers.field_access import Planner
 from resolvers.selection import Selected, Selector
 from vault.keyring import Keyring
@@ -90,11 +92,13 @@ class Question:
     keyring: Keyring
     snapshot: Snapshot
     now: datetime
+    bundle: Bundle
     arguments: Mapping[str, Any]
     asked: Asked
     notes: Notes = field(default_factory=Notes)
     planner: Planner | None = None
     receipts: Receipts | None = None
+    statistics: StatisticsSettings = USUAL
 
     @property
     def narrowed(self) -> bool:

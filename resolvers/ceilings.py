@@ -32,7 +32,7 @@ def _rows_to_show(cells: Iterable[Cell], rows: Rows) -> list[int]:
     shown: set[int] = set()
     for cell in cells:
         if isinstance(cell, SensitiveCell):
-            situations = rows.situations(cell.coordinate.of, cell.coordinate.category)
+            situations = rows.situations(cell.coordinate)
             effects, _ = effects_of(cell, dict.fromkeys(situations))
             shown.update(row for row, situation in enumerate(situations) if effects[situation])
     return sorted(shown)
@@ -64,7 +64,7 @@ def _revealed(cells: Iterable[Cell], rows: Rows) -> dict[DataSubject, range | se
     for cell in cells:
         if not isinstance(cell, SensitiveCell) or cell.opens is None or found.get(cell.coordinate.of) is every:
             continue
-        situations = rows.situations(cell.coordinate.of, cell.coordinate.category)
+        situations = rows.situations(cell.coordinate)
         effects, _ = effects_of(cell, set(situations))
         revealing = {situation for situation, effect in effects.items() if effect is Effect.REVEAL}
         if len(revealing) == len(effects):

@@ -67,7 +67,7 @@ def disclose(
     cell: SensitiveCell, rows: Rows, *, masks: Masks, occurrences: Occurrences, beyond: Beyond = NOTHING_BEYOND
 ) -> tuple[Sequence[Any], Tally]:
     """One column as the caller may see it, and the tally of what was decided."""
-    situations = rows.situations(cell.coordinate.of, cell.coordinate.category)
+    situations = rows.situations(cell.coordinate)
     counts = _counts(situations, rows.weights)
     effects, faults = effects_of(cell, counts)
     limited, spent = beyond.limited, beyond.spent.get(cell.coordinate.of, _NO_ROWS)

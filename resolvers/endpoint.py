@@ -60,7 +60,7 @@ class Endpoint:
             return Response(status_code=400)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an id and nothing else
             seen_in(http.scope).code = Code.INTERNAL.name
-            return _fault(fault, media or JSON)
+            return defect(fault, media or JSON)
 
     async def _respond(self, http: HttpRequest, media: str | None) -> Response:
         try:
@@ -85,7 +85,7 @@ class Endpoint:
         if not known:
             await self.rates.anonymous(http.scope)
         body = await _body(http) if http.method == "POST" else b""
-        subject = await self._subject(http) if known else ANONYMOUS
+        subject = await self.subject(http) if known else ANONYMOUS
         purpose = _purpose(http.headers.get("x-purpose"), subject) if known else None
         await self._check_ruleset(http.headers.get(AT_LEAST))
         given = await self._with_document(http, await self._given(http, body, known), known)
@@ -104,7 +104,7 @@ class Endpoint:
         _note(seen, answer)
         return answer
 
-    async def _subject(self, http: HttpRequest) -> Subject:
+    async def subject(self, http: HttpRequest) -> Subject:
         """Who asks, within their rate; a bad token counts as nobody's. Raises UNAUTHENTICATED, RATE_LIMITED."""
         try:
             token = await self.authentication.token(http)
@@ -368,7 +368,7 @@ def _status(code: Code, media: str) -> int:
     return code.status if media == GRAPHQL or code.always else 200
 
 
-def _fault(fault: Exception, media: str) -> Response:
+def defect(fault: Exception, media: str) -> Response:
     """A defect: the log has its place under an id; the client gets the id and nothing else."""
     fault_id = secrets.token_hex(8)
     _log.error("fault %s: %s", fault_id, place(fault))

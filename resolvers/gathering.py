@@ -66,7 +66,7 @@ class Gathered:
         """Rows beyond a ceiling, by the situation that each has all the same."""
         coordinate = tally.cell.coordinate
         found: dict[int, list[int]] = {}
-        own = tally.rows.situations(coordinate.of, coordinate.category)
+        own = tally.rows.situations(coordinate)
         for row, (its, situation) in enumerate(zip(tally.situations, own, strict=True)):
             if its == ceiling:
                 found.setdefault(situation, []).append(row)
@@ -162,8 +162,8 @@ class Gathered:
         coordinate = tally.cell.coordinate
         found: list[int | None] = []
         for records, situation in zip(
-            tally.rows.witnesses(coordinate.of, coordinate.category),
-            tally.rows.situations(coordinate.of, coordinate.category),
+            tally.rows.witnesses(coordinate),
+            tally.rows.situations(coordinate),
             strict=True,
         ):
             if not records:
@@ -186,8 +186,7 @@ def _rows(tally: Tally) -> tuple[Any, ...]:
     """What tells the rows of a tally, and who and what is behind them, from others'."""
     coordinate = tally.cell.coordinate
     columns = tally.rows.read.situations.get(coordinate.of)
-    apart = columns is not None and columns.by_category
-    return id(tally.rows), coordinate.of, coordinate.category if apart else None
+    return id(tally.rows), coordinate.of, 0 if columns is None else columns.bit_of(coordinate)
 
 
 def persons_of(rows: Rows, of: DataSubject) -> Sequence[Person]:

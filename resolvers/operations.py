@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -275,6 +275,7 @@ class _Execution:
             raise unavailable() from fault
         report = make_report(run.tallies, again=run.spending.again)
         row = self._row(run, heading, refused=self.request.strict and bool(report.denials))
+        recorded = True
         try:
             await self.service.recorder.record(row)
         except NotRecordedError as fault:
@@ -282,9 +283,10 @@ class _Execution:
             if run.lookups:
                 # That somebody is there at all is what was asked, and is not told.
                 raise unavailable() from fault
-            report = report.withheld(withhold(self.plan, data))
+            recorded, report = False, report.withheld(withhold(self.plan, data))
         data |= core_data
-        return self._answer({key: data[key] for key in self.plan.keys}, report.errors(heading), report, heading)
+        answer = self._answer({key: data[key] for key in self.plan.keys}, report.errors(heading), report, heading)
+        return replace(answer, recorded=recorded)
 
     def _core(self) -> dict[str, Any]:
         if not self.plan.core:

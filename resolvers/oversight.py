@@ -61,6 +61,7 @@ def _report(one: Behaviour, organizations: Mapping[UUID | None, dict[str, Any]])
         "persons": one.persons,
         "misses": one.misses,
         "denied": one.denied,
+        "statistics": one.statistics,
         "purposes": _counted(one.purposes),
         "coordinates": _counted(one.coordinates),
         "refusals": _counted(one.refusals),

@@ -16,6 +16,7 @@ from authz.sessions import Sessions
 from authz.subjects import Subject
 from authz.vocabulary import Reason
 from models.vocabulary import Purpose
+from privacy.tombstones import Tombstone
 from resolvers.reading import Reader
 from resolvers.times import SHANGHAI
 from resolvers.wards import is_minor
@@ -128,6 +129,45 @@ class ProblemCode(StrEnum):
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
     SOURCE_DIFFERS = "SOURCE_DIFFERS"
     CASE_CLOSED = "CASE_CLOSED"
+    PERSON_UNKNOWN = "PERSON_UNKNOWN"
+    ITEM_NOT_CHOSEN = "ITEM_NOT_CHOSEN"
+    CASE_UNKNOWN = "CASE_UNKNOWN"
+    CASE_STATE = "CASE_STATE"
+    OWN_CASE = "OWN_CASE"
+    CHOICE_CEILING = "CHOICE_CEILING"
+    CORRECTION_UNKNOWN = "CORRECTION_UNKNOWN"
+    IDENTITY_NOT_VERIFIED = "IDENTITY_NOT_VERIFIED"
+    CANCELLATION_BLOCKED = "CANCELLATION_BLOCKED"
+    DELETION_BLOCKED = "DELETION_BLOCKED"
+    ACCOUNT_UNKNOWN = "ACCOUNT_UNKNOWN"
+    ACCOUNT_CANCELLED = "ACCOUNT_CANCELLED"
+    REQUEST_UNKNOWN = "REQUEST_UNKNOWN"
+    REQUEST_STATE = "REQUEST_STATE"
+    REQUEST_OPEN = "REQUEST_OPEN"
+    REQUEST_NOT_YOURS = "REQUEST_NOT_YOURS"
+    OFFICER_UNKNOWN = "OFFICER_UNKNOWN"
+    EXTENSION_INVALID = "EXTENSION_INVALID"
+    CLASSES_INVALID = "CLASSES_INVALID"
+    DUTY_UNKNOWN = "DUTY_UNKNOWN"
+    DUTY_FOLLOWED = "DUTY_FOLLOWED"
+    DUTY_MEMBER = "DUTY_MEMBER"
+    DAY_INVALID = "DAY_INVALID"
+    INCIDENT_UNKNOWN = "INCIDENT_UNKNOWN"
+    INCIDENT_CLOSED = "INCIDENT_CLOSED"
+    INCIDENT_TOLD = "INCIDENT_TOLD"
+    INCIDENT_UNTOLD = "INCIDENT_UNTOLD"
+    INCIDENT_UNREPORTED = "INCIDENT_UNREPORTED"
+    INCIDENT_UNREAD = "INCIDENT_UNREAD"
+    WITHHOLDING_UNLAWFUL = "WITHHOLDING_UNLAWFUL"
+    NOTICED_LATER = "NOTICED_LATER"
+    AGREEMENT_UNKNOWN = "AGREEMENT_UNKNOWN"
+    HOLD_UNKNOWN = "HOLD_UNKNOWN"
+    RETENTION_NOT_LONGER = "RETENTION_NOT_LONGER"
+    CEASED = "CEASED"
+    CEASING_DAY = "CEASING_DAY"
+    CEASING_STATE = "CEASING_STATE"
+    CEASING_UNKNOWN = "CEASING_UNKNOWN"
+    CEASING_YOURS = "CEASING_YOURS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +257,16 @@ class Write:
     written: Written | None = None
     people: list[UUID] = field(default_factory=list)
     """Whom it was about, beside those of the row that it wrote: each finds it in their access history."""
+    record: str | None = None
+    """By which record it was about them, as the ledger names records: a letter and an id."""
     actor: UUID | None = None
     """The account or member of staff that it turned out to be, for the ledger."""
     broken_glass: UUID | None = None
     """The broken glass that its rules owe something to."""
     most_glass: int = MOST_MINUTES
     """Minutes for which the glass may be broken."""
+    erased: list[Tombstone] = field(default_factory=list)
+    """Whom it has erased: once that is committed, no backup may bring them back."""
     published: int | None = None
     """The ruleset that it published, which the answer waits for in every worker."""
     decision: UUID = field(default_factory=uuid4)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from authz.catalogue import Coordinate
+from authz.category_masks import Mask
 from authz.compile import EffectTable
 from authz.narrowing import NarrowedTable
 from authz.vocabulary import DataSubject, Reason
-from authz.witnesses import Mask
+from models.disclosures import item_bit
 from models.global_ids import NodeType
 from resolvers.arguments import Arguments
 from resolvers.asides import Asked, RootAside, RowAside
@@ -147,6 +148,16 @@ class SituationColumns:
     def by_category(self) -> bool:
         """Has one row situations that differ by category?"""
         return bool(self.masks) or self.covered is not None
+
+    def bit_of(self, coordinate: Coordinate) -> int:
+        """What a mask opens a coordinate by: its category's bit, where one opens single items its own as well.
+
+        0 where one row's situation is the same for all.
+        """
+        if not self.by_category:
+            return 0
+        by_item = any(mask.by_item for mask, _ in self.masks)
+        return coordinate.category.bit | (item_bit(coordinate.name) if by_item else 0)
 
     @property
     def nothing(self) -> bool:

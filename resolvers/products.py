@@ -27,6 +27,11 @@ ORGANIZATION = Noun(
     name="Organization",
     table="organization",
     scoped=False,
-    fields={"code": Public("t.code"), "name": Public("t.name"), "kind": Public("t.kind")},
+    fields={
+        "code": Public("t.code"),
+        "name": Public("t.name"),
+        "kind": Public("t.kind"),
+        "privacyPolicy": Public("t.privacy_policy"),
+    },
     orders={None: Order(("t.code",), ("text",))},
 )

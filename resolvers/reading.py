@@ -18,6 +18,8 @@ from privacy.bundles import Bundle
 from privacy.campaigns import LEAST_AUDIENCE
 from privacy.receipts import Receipts
 from privacy.relays import Relays
+from privacy.statistics_releases import USUAL, StatisticsSettings
+from privacy.tombstones import Tombstones
 from resolvers.field_access import Planner
 from resolvers.masks import Masks
 from resolvers.problems import Code, RequestRefusedError
@@ -58,6 +60,11 @@ class Reader:
     """A campaign that meets fewer people shows nobody (C21)."""
     receipts: Receipts | None = None
     """Signs what a person agreed to, for the person."""
+    statistics: StatisticsSettings = USUAL
+    """The least group of statistics, and the questions of a month (C40)."""
+
+    tombstones: Tombstones | None = None
+    """Where it stands whom a write has erased (C66)."""
 
     async def wards(self, connection: Any, guardian: UUID, *, now: datetime) -> list[UUID]:  # noqa: ANN401 - as above
         """The children a guardian acts for."""
@@ -104,11 +111,13 @@ class Reader:
             keys=self.keys,
             masks=self.masks,
             now=self.clock(),
+            bundle=self.bundle,
             count_people=partial(self._count_people, connection, subject),
             spending=Spending(self.disclosures, connection, subject, purpose, budget, self.clock, own),
             count_rows=partial(self._count_rows, connection, subject, ceiling) if ceiling else None,
             planner=self.planner,
             receipts=self.receipts,
+            statistics=self.statistics,
         )
 
     async def _count_rows(

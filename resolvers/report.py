@@ -38,6 +38,8 @@ class Answer:
 
     body: dict[str, Any]
     status: int = 200
+    recorded: bool = True
+    """Is what it shows in the ledger? If not, everything sensitive was taken out of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from struct import Struct
 from typing import Any
 from uuid import UUID
 
+from authz.catalogue import Coordinate
 from authz.narrowing import both
 from authz.situations import UNCOVERED
 from authz.vocabulary import DataSubject
 from authz.witnesses import combine
-from models.vocabulary import Category
 from resolvers.plan import Read, SituationColumns, WholeColumns
 from vault.sealing import DataKey, KeyCache
 
@@ -47,12 +47,13 @@ class Rows:
         """One column; empty without rows."""
         return self.columns[index] if self.count else ()
 
-    def situations(self, of: DataSubject, category: Category) -> Sequence[int]:
-        """The situation of each row for a data subject and category."""
+    def situations(self, coordinate: Coordinate) -> Sequence[int]:
+        """The situation of each row for a coordinate: for its data subject and category."""
+        of = coordinate.of
         columns = self.read.situations.get(of)
         if columns is None or columns.nothing:
             return (0,) * self.count
-        place = (of, category.bit if columns.by_category else 0)
+        place = (of, columns.bit_of(coordinate))
         found = self._situations.get(place)
         if found is None:
             found = self._told_of(columns, self._combined(columns, of, place[1]), place[1])
@@ -114,13 +115,14 @@ class Rows:
             for row, own in enumerate(bits)
         ]
 
-    def witnesses(self, of: DataSubject, category: Category) -> "Sequence[Sequence[Record]]":
-        """The records that witness each row's situation for a data subject and category; none where none is needed."""
+    def witnesses(self, coordinate: Coordinate) -> "Sequence[Sequence[Record]]":
+        """The records that witness each row's situation for a coordinate; none where none is needed."""
+        of = coordinate.of
         columns = self.read.situations.get(of)
         if columns is None or columns.nothing:
             return ((),) * self.count
         if columns.witness is None:
-            return self._recorded(columns, of, category.bit if columns.masks else 0)
+            return self._recorded(columns, of, columns.bit_of(coordinate) if columns.masks else 0)
         letter = columns.witness.letter
         own = [
             [(bits, letter, record.bytes)] if bits else []
@@ -128,7 +130,7 @@ class Rows:
         ]
         if not columns.records and not columns.masks:
             return own
-        others = self._recorded(columns, of, category.bit if columns.masks else 0)
+        others = self._recorded(columns, of, columns.bit_of(coordinate) if columns.masks else 0)
         return [[*one, *other] for one, other in zip(own, others, strict=True)]
 
     def people(self, of: DataSubject) -> Sequence[UUID | None]:

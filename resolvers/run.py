@@ -12,7 +12,9 @@ from authz.scope import sees_audience
 from authz.subjects import Subject
 from models.global_ids import to_global
 from models.vocabulary import Purpose
+from privacy.bundles import Bundle
 from privacy.receipts import Receipts
+from privacy.statistics_releases import USUAL, StatisticsSettings
 from resolvers.arguments import NO_ARGUMENTS, Arguments
 from resolvers.asides import Asked, Notes, Question, project
 from resolvers.ceilings import rows_beyond
@@ -68,6 +70,7 @@ class Run:
     keys: KeyCache
     masks: Masks
     now: datetime
+    bundle: Bundle
     count_people: Callable[[int], Any]
     """Counts people shown to a marketing audience's recipient, or refuses (C21)."""
     spending: Spending
@@ -83,6 +86,8 @@ class Run:
     """Plans what a field beside the plan asks about, and runs none of it."""
     receipts: Receipts | None = None
     """Signs what a person agreed to, for the person."""
+    statistics: StatisticsSettings = USUAL
+    """The least group of statistics, and the questions of a month."""
 
     async def rows(self, read: Read, local: Mapping[str, Any], *, weights: list[int] | None = None) -> Rows:
         """Run one statement."""
@@ -99,11 +104,13 @@ class Run:
             keyring=self.keyring,
             snapshot=self.snapshot,
             now=self.now,
+            bundle=self.bundle,
             arguments=arguments.values(self.variables),
             asked=asked,
             notes=self.notes,
             planner=self.planner,
             receipts=self.receipts,
+            statistics=self.statistics,
         )
 
     async def records(self, text: Statement, local: Mapping[str, Any]) -> Sequence[Any]:

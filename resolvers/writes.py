@@ -6,6 +6,7 @@ on the same connection and before the commit, so that a strict denial takes it b
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from ledger.append import add
 from ledger.rows import WRITE, Entry, Kind, Operation, Outcome, Person, stand_in
 from models.faults import NO_ANSWER
 from models.vocabulary import PARTNER_ROLES, Purpose
+from privacy.tombstones import TombstonesError
 from resolvers.gathering import Gathered
 from resolvers.payloads import Write
 from resolvers.plan import Plan
@@ -47,6 +49,8 @@ from resolvers.registry import NOUNS
 from resolvers.report import Answer, Heading, Report, make_report
 from resolvers.run import run_written
 from resolvers.writing.once import answered_once
+
+_log = logging.getLogger("needful.writes")
 
 ACQUIRE_SECONDS = 5.0
 HEAVY_AT_ONCE = 2
@@ -74,6 +78,8 @@ class WriteRule:
     purpose: Purpose | None = None
     attempt: bool = False
     heavy: bool = False
+    secret: bool = False
+    """Its answer holds a secret that stands nowhere: no idempotency key keeps it, asked again it is done again."""
     kind: Kind = Kind.WRITE
     """What its rows in the ledger are about: a session's beginning and end is a LOGIN."""
 
@@ -227,6 +233,7 @@ class Writer:
             extensions = {"authorization": report.authorization(heading)}
             denied = {"data": None, "errors": report.errors(heading), "extensions": extensions}
             return Answer(denied, Code.FIELD_DENIED.status)
+        await _remember_erased(write)
         if write.published is not None:
             # It is done, whatever comes of waiting.
             with suppress(*NO_ANSWER):
@@ -239,7 +246,7 @@ class Writer:
 
     async def _answered(self, told: Told, write: Write) -> dict[str, Any]:
         """What graphql-core answers: a payload, or a noun without anything in it, which the plan shows."""
-        if told.plan is not None or told.rule.purpose is not None:
+        if told.plan is not None or told.rule.purpose is not None or told.rule.secret:
             return await self._execute(told, write)
         return await answered_once(write, partial(self._execute, told, write))
 
@@ -307,9 +314,21 @@ def own_purpose(named: Purpose | None, rule: WriteRule, subject: Subject) -> Pur
     return rule.purpose
 
 
+async def _remember_erased(write: Write) -> None:
+    """Write the tombstones, after the commit: what was taken back must not be erased by them.
+
+    Where that fails, or the process is killed just now, the job `tombstones-complete` does it.
+    """
+    if write.erased and write.reader.tombstones is not None:
+        try:
+            await asyncio.to_thread(write.reader.tombstones.add, write.erased)
+        except TombstonesError as fault:
+            _log.error("who was let go of is not among the tombstones yet: %s", fault)
+
+
 async def _done(told: Told, write: Write, decided: Gathered) -> Entry:
     """Whose data the write changed, and in which row; the group is one more of `decided`."""
-    written, record = write.written, None
+    written, record = write.written, write.record
     people: list[Person] = []
     # What had been done before is shown again, and changes nobody.
     if not write.repeated:

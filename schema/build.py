@@ -8,8 +8,10 @@ from strawberry.printer import print_schema
 from strawberry.types.field import StrawberryField
 
 from authz.catalogue import Catalogue, Coordinate
+from resolvers.statistics import CLAIM_STATISTICS, POLICY_STATISTICS
 from resolvers.writes import RULE
 from schema.beneficiaries import Beneficiary
+from schema.ceasing import stop_when_ceased
 from schema.claims import Claim
 from schema.consents import Consent
 from schema.devices import Device
@@ -22,7 +24,9 @@ from schema.users import User
 
 def build_schema() -> GraphQLSchema:
     """The executable schema, as graphql-core knows it."""
-    return _declared()._schema  # noqa: SLF001 - Strawberry declares, graphql-core parses and validates
+    schema = _declared()._schema  # noqa: SLF001 - Strawberry declares, graphql-core parses and validates
+    stop_when_ceased(schema)
+    return schema
 
 
 def published() -> str:
@@ -43,7 +47,8 @@ def build_catalogue(schema: GraphQLSchema) -> Catalogue:
         for field_name, field in declared.fields.items()
         if field.extensions["strawberry-definition"].metadata.get(KIND) == FieldKind.SENSITIVE
     }
-    return Catalogue(sensitive, writes=_writes(schema))
+    counts = {POLICY_STATISTICS.coordinate, CLAIM_STATISTICS.coordinate}
+    return Catalogue(sensitive, writes=_writes(schema), counts=counts)
 
 
 def _writes(schema: GraphQLSchema) -> Iterator[str]:

@@ -81,7 +81,12 @@ def issued() -> Any:  # noqa: ANN401 - as above
 
 
 def write(
-    *, purpose: Purpose | None = None, attempt: bool = False, heavy: bool = False, kind: Kind = Kind.WRITE
+    *,
+    purpose: Purpose | None = None,
+    attempt: bool = False,
+    heavy: bool = False,
+    secret: bool = False,
+    kind: Kind = Kind.WRITE,
 ) -> Callable[[Callable[..., Any]], Any]:
     """A mutation; its input and payload hold what the decorated function says.
 
@@ -90,7 +95,10 @@ def write(
     """
 
     def declare(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401 - as above
-        metadata = {KIND: FieldKind.WRITE, RULE: WriteRule(purpose, attempt=attempt, heavy=heavy, kind=kind)}
+        metadata = {
+            KIND: FieldKind.WRITE,
+            RULE: WriteRule(purpose, attempt=attempt, heavy=heavy, secret=secret, kind=kind),
+        }
         return strawberry.field(resolver=resolver, metadata=metadata, description=resolver.__doc__)
 
     return declare

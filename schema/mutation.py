@@ -32,17 +32,25 @@ from schema.accounts import (
     StepUpPayload,
 )
 from schema.audience_writes import AudienceWrites
+from schema.ceasing import CeasingWrites
 from schema.claim_writes import ClaimWrites
 from schema.consent_writes import ConsentWrites
+from schema.corrections import CorrectionWrites
+from schema.disclosures import DisclosureWrites
+from schema.duties import DutyWrites
+from schema.exports import ExportWrites
 from schema.fields import write
 from schema.glass_writes import GlassWrites
 from schema.guardians import GuardianWrites
+from schema.incidents import IncidentWrites
 from schema.notice_writes import NoticeWrites
 from schema.operation_writes import OperationWrites
 from schema.policy_writes import PolicyWrites
 from schema.problems import told
 from schema.profile_writes import ProfileWrites
+from schema.retention import RetentionWrites
 from schema.review_writes import ReviewWrites
+from schema.rights import RightsWrites
 from schema.ruleset_writes import RulesetWrites
 from schema.verifications import VerificationWrites
 
@@ -64,6 +72,14 @@ class Mutation(
     GuardianWrites,
     VerificationWrites,
     AudienceWrites,
+    DisclosureWrites,
+    RightsWrites,
+    ExportWrites,
+    CorrectionWrites,
+    DutyWrites,
+    IncidentWrites,
+    CeasingWrites,
+    RetentionWrites,
 ):
     """Everything that can be changed; one root field an operation."""
 

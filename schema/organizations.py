@@ -15,3 +15,6 @@ class Organization:
     code: str = public()
     name: str = public()
     kind: OrganizationKind = public()
+    privacy_policy: str | None = public(
+        description="Where its own privacy policy is published, by which it acts (C74)."
+    )

@@ -47,6 +47,7 @@ class PartnerReport:
     persons: int = public(description="Distinct persons of whom something was shown.")
     misses: int = public(description="Ids it asked for that do not exist for it.")
     denied: int = public(description="Operations in which something was denied.")
+    statistics: int = public(description="Operations in which statistics were answered.")
     purposes: list[Counted] = edge()
     coordinates: list[Counted] = edge()
     refusals: list[Counted] = edge(description="By code.")

@@ -15,18 +15,24 @@ from models.claims import ClaimStatus
 from models.guardian_links import LinkState
 from models.policies import PolicyStatus
 from models.rulesets import DraftState
+from models.statistics import Dimension
 from models.vocabulary import Purpose
-from resolvers import guardians, verifications
+from resolvers import corrections, disclosure_cases, guardians, retention, verifications
 from resolvers.rulesets import RULES_PAGE, USUAL_PAGE
 from schema.access import AccessRecord, AffectedPersons, IncidentInput
 from schema.beneficiaries import Beneficiary
 from schema.campaigns import Campaign
+from schema.ceasing import Operations
 from schema.claims import Claim, ClaimOrder
 from schema.connections import Connection
 from schema.consents import Consent, ConsentStatus
+from schema.corrections import CorrectionToApply
+from schema.disclosures import DisclosureCase, DisclosureChoice, Recipient
+from schema.duties import Duty
 from schema.fields import edge
 from schema.guardians import GuardianLink, MinorCase
 from schema.impacts import RuleImpact
+from schema.incidents import Incident, Letter
 from schema.nodes import Node
 from schema.notices import ImpactAssessment, Notice, NoticeComparison
 from schema.oversight import PartnerReport, ReviewedGrant
@@ -34,8 +40,11 @@ from schema.permissions import CATALOGUE, PermissionOffer
 from schema.policies import Policy, PolicyOrder
 from schema.previews import FieldAccess, RegisteredOperation
 from schema.products import Product
+from schema.retention import DataRetention, LegalHold
+from schema.rights import RightsRequest
 from schema.rule_questions import DecisionExplanation, Explanation, PairInput, Reachable, RecentDecision
 from schema.rulesets import BrokenGlass, RuleDraft, Ruleset, RulesetContent
+from schema.statistics import ClaimStatisticsFilter, PolicyStatisticsFilter, Statistics
 from schema.users import User
 from schema.verifications import VerificationCase
 from schema.viewer import Viewer
@@ -136,12 +145,35 @@ class Query:
         """Consents."""
 
     @edge
+    def corrections_to_apply(self, first: int = corrections.USUAL_PAGE) -> list[CorrectionToApply] | None:
+        """What was corrected after the caller's organization had it, until it is acknowledged; for partners (C64)."""
+
+    @edge
     def products(self, first: int | None = UNSET, after: str | None = None) -> Connection[Product]:
         """What can be bought."""
 
     @edge
     def campaigns(self, first: int | None = UNSET, after: str | None = UNSET) -> Connection[Campaign] | None:
         """Campaigns, the last opened first; for the brokerage's marketers (C20, C21)."""
+
+    @edge
+    def policy_statistics(
+        self,
+        group_by: list[Dimension] | None = UNSET,
+        where: PolicyStatisticsFilter | None = UNSET,
+    ) -> Statistics | None:
+        """How many policies and policyholders there are, in groups that tell of nobody; drafts are left out (C40).
+
+        For analysts and advertising partners. `groupBy` and `where` together name what one table is published by.
+        """
+
+    @edge
+    def claim_statistics(
+        self,
+        group_by: list[Dimension] | None = UNSET,
+        where: ClaimStatisticsFilter | None = UNSET,
+    ) -> Statistics | None:
+        """How many claims and persons insured, in the same way (C40)."""
 
     @edge
     def access_records(  # noqa: PLR0913 - filters
@@ -300,12 +332,73 @@ class Query:
         """Minors whose data are held without a guardian's verifiable consent; for privacy officers (C72)."""
 
     @edge
+    def duties(self) -> list[Duty] | None:
+        """The operator's duties, the first due before all; for privacy officers and the security team (C61, C62)."""
+
+    @edge
+    def incidents(
+        self,
+        open: bool | None = UNSET,  # noqa: A002, FBT001 - as above
+    ) -> list[Incident] | None:
+        """Incidents and drills, open ones first; for privacy officers and the security team (C63)."""
+
+    @edge
+    def letters(self) -> list[Letter] | None:
+        """What one is told of incidents that concern one's own data, or a ward's; the latest first (C63)."""
+
+    @edge
     def verification_cases(
         self,
         open: bool | None = UNSET,  # noqa: A002, FBT001 - as above
         first: int = verifications.USUAL_PAGE,
     ) -> list[VerificationCase] | None:
         """Verification cases that one opened, or has in hand, the latest first (C11)."""
+
+    @edge
+    def disclosure_cases(
+        self,
+        id: strawberry.ID | None = UNSET,  # noqa: A002 - GraphQL's name
+        first: int = disclosure_cases.USUAL_PAGE,
+    ) -> list[DisclosureCase] | None:
+        """Disclosure cases, the last opened first; for privacy officers and auditors. Of nobody by name (C25, C45)."""
+
+    @edge
+    def disclosure_choices(self, user: strawberry.ID | None = UNSET) -> list[DisclosureChoice] | None:
+        """What one chose to have made public or taken over; of a ward by `user` (C42-C44)."""
+
+    @edge
+    def recipients(self, user: strawberry.ID | None = UNSET) -> list[Recipient] | None:
+        """Who got, or may get, one's data; by `user` a ward's, or of whom one has a request in hand (C33, C64)."""
+
+    @edge
+    def rights_requests(
+        self,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        open: bool | None = UNSET,  # noqa: A002, FBT001 - as above
+        due_within: int | None = UNSET,
+    ) -> Connection[RightsRequest] | None:
+        """One's own requests and one's wards', or those that an officer looks after; the first due before all.
+
+        A privacy officer under `rights_request`: those in hand; under `administration`: all, without words.
+        `dueWithin`: open ones whose last day is within so many working days, overdue ones included (C65, C80).
+        """
+
+    @edge
+    def retention_of(self, user: strawberry.ID | None = UNSET) -> list[DataRetention] | None:
+        """Until when one's data are kept and why; by `user` a ward's, or of whom one has a request in hand (C27)."""
+
+    @edge
+    def legal_holds(
+        self,
+        lifted: bool = False,  # noqa: FBT001, FBT002 - as above
+        first: int = retention.USUAL_PAGE,
+    ) -> list[LegalHold] | None:
+        """Holds that stand, the first placed before all, with `lifted` also the others; for privacy officers (C28)."""
+
+    @edge
+    def operations(self) -> Operations:
+        """Whether the house operates, for anybody (C30)."""
 
     @edge
     def current_notice(self) -> Notice:

@@ -20,6 +20,8 @@ FOLDERS = (
     "accounts",
     "oauth",
     "operations",
+    "keys",
+    "scheduler",
 )
 """Those that take longest, in the order to begin with; files beside this one come last: to help there costs nothing."""
 FILES = ("test_reference.py", "test_bench.py", "test_readme.py", "test_narrowed_world.py", "test_command_line.py")

@@ -272,7 +272,9 @@ def test_only_what_the_budget_refuses_says_when_to_ask_again(asked):
 def test_a_person_of_whom_one_cell_or_another_is_revealed_counts():
     people = [uuid4() for _ in range(3)]
     by_category = {Category.RELAY: (1, 0, 0), Category.TAG: (0, 1, 0)}
-    rows = SimpleNamespace(count=3, situations=lambda _, category: by_category[category], people=lambda _: people)
+    rows = SimpleNamespace(
+        count=3, situations=lambda coordinate: by_category[coordinate.category], people=lambda _: people
+    )
     effects = {0: Effect.MASK, 1: Effect.REVEAL}
     cells = [
         SensitiveCell(category, Coordinate(category, category, DataSubject.USER), category, effects, "opens", None)

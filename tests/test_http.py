@@ -358,9 +358,9 @@ def test_an_invisible_row_gets_the_answer_of_an_unknown_one(server):
 # Marketing
 
 
-@pytest.fixture(scope="module")
-def marketer(server):
-    return server.token("marketer", purposes=["marketing"])
+@pytest.fixture(scope="module", params=["marketer", "insurer", "health_provider", "affiliate"])
+def marketer(request, server):
+    return server.token(request.param, purposes=["marketing"])
 
 
 def audience(server, token):
@@ -368,7 +368,7 @@ def audience(server, token):
     return send(server, document, token=token).json()["data"]["users"]
 
 
-def test_a_marketing_page_is_small_and_uncounted(server, marketer):
+def test_c37_a_marketing_page_is_small_and_uncounted(server, marketer):
     page = audience(server, marketer)
     assert page["totalCount"] is None
     assert 0 < len(page["edges"]) <= 10
@@ -377,29 +377,26 @@ def test_a_marketing_page_is_small_and_uncounted(server, marketer):
 
 
 @pytest.mark.parametrize("name", ["phone", "idNumber"])
-def test_marketing_finds_nobody_by_a_value(server, marketer, name):
+def test_c37_marketing_finds_nobody_by_a_value(server, marketer, name):
     response = send(server, f'{{ users({name}: "13800001111") {{ edges {{ cursor }} }} }}', token=marketer)
     assert response.status_code == 403
     assert only_error(response)["extensions"]["argument"] == name
 
 
-def test_marketing_ids_and_cursors_mean_nothing_elsewhere(server, marketer):
+def test_c37_marketing_ids_and_cursors_mean_nothing_elsewhere(server, marketer):
     page = audience(server, marketer)
     person, cursor = page["edges"][0]["node"]["id"], page["edges"][0]["cursor"]
     asked = "query($id: ID!) { user(id: $id) { id } node(id: $id) { id } }"
     own = send(server, asked, {"id": person}, token=marketer).json()["data"]
     assert own == {"user": {"id": person}, "node": {"id": person}}
-    for other in (
-        server.token("customer_service", purposes=["policy_service"]),
-        server.token("insurer", purposes=["marketing"]),
-        server.token("affiliate", purposes=["marketing"]),
-    ):
+    others = [server.token(role, purposes=["marketing"]) for role in ("insurer", "affiliate")]
+    for other in {server.token("customer_service", purposes=["policy_service"]), *others} - {marketer}:
         assert send(server, asked, {"id": person}, token=other).json()["data"] == {"user": None, "node": None}
         after = send(server, "query($c: String) { users(after: $c) { edges { cursor } } }", {"c": cursor}, token=other)
         assert only_error(after)["extensions"]["code"] == "BAD_CURSOR"
 
 
-def test_marketing_sees_nothing_but_people(server, marketer):
+def test_c37_marketing_sees_nothing_but_people(server, marketer):
     data = send(server, "{ policies { totalCount } claims { edges { cursor } } }", token=marketer).json()["data"]
     assert not data["policies"]["totalCount"]
     assert data["claims"]["edges"] == []

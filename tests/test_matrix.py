@@ -57,7 +57,7 @@ RECORD_WIDE = {"assigned", "underwriter", "provider", "any"}
 
 
 @pytest.mark.parametrize("place", PLACES, ids="-".join)
-def test_every_cell_of_the_matrix_is_answered_as_the_matrix_says(server, situations, place):
+def test_c51_c55_every_cell_of_the_matrix_is_answered_as_the_matrix_says(server, situations, place):
     example = situations[place]
     shown = set()
     for noun in NOUNS:
@@ -94,7 +94,7 @@ def _check_value(value, plain, effect):
 
 
 @pytest.mark.parametrize("place", PLACES, ids="-".join)
-def test_outside_the_matrix_every_sensitive_field_is_denied(server, situations, place):
+def test_c24_c51_outside_the_matrix_every_sensitive_field_is_denied(server, situations, place):
     """The same rows asked for a purpose that the matrix does not name for the role: nothing."""
     role, purpose, _, _ = place
     example = situations[place]

@@ -27,9 +27,10 @@ def test_every_documented_setting_exists():
     assert set(SETTING.findall(GUIDE)) - read_by_the_code() - {"NEEDFUL_OIDC"} == set()
 
 
-def test_the_hardening_guide_names_only_settings_and_files_that_exist():
+def test_c57_c60_the_hardening_guide_names_only_settings_and_files_that_exist():
     text = (ROOT / "docs" / "hardening.md").read_text()
     assert set(SETTING.findall(text)) <= read_by_the_code()
+    assert {"## Access", "## Network", "## Patching and watching"} <= set(text.splitlines())
     for name in re.findall(r"`(requirements\.lock|scripts/\w+)", text):
         assert (ROOT / name).exists()
 

@@ -84,7 +84,7 @@ def found_in(folder, values):
     return {line.decode(errors="replace") for line in done.stdout.splitlines()}
 
 
-def test_no_planted_value_is_found_in_the_databases_files_or_the_log(dump):
+def test_c48_no_planted_value_is_found_in_the_databases_files_or_the_log(dump):
     folder, plaintext = dump
     values = planted(plaintext)
     assert len(values) > 3_000

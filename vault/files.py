@@ -32,10 +32,10 @@ def _draft(path: Path, content: str) -> Iterator[Path]:
         yield draft
     finally:
         draft.unlink(missing_ok=True)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """What stands in the folder stands there after a power failure too."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -49,15 +49,42 @@ def new_data_key(
     keyring: Keyring, person_id: UUID, *, retention: int, random: Callable[[int], bytes] = os.urandom
 ) -> DataKey:
     """Make and wrap the data key of one person and retention class."""
-    key, nonce = random(KEY_BYTES), random(_NONCE)
-    version = keyring.current.to_bytes(2, "big")
-    label = _key_label(person_id.bytes, retention, version)
-    wrapped = AESGCM(keyring.wrapping[keyring.current]).encrypt(nonce, key, label)
-    return DataKey(cipher=AESGCM(key), wrapped=bytes((KEY_FORMAT,)) + version + nonce + wrapped)
+    key = random(KEY_BYTES)
+    return DataKey(cipher=AESGCM(key), wrapped=_wrap(keyring, key, person_id, retention, random(_NONCE)))
 
 
 def unwrap(keyring: Keyring, wrapped: bytes, *, person_id: UUID, retention: int) -> DataKey:
     """Open a wrapped data key. Raises SealedValueError if it was altered or belongs to someone else."""
+    key = _unwrap(keyring, wrapped, person_id, retention)
+    return DataKey(cipher=AESGCM(key), wrapped=wrapped)
+
+
+def rewrap(
+    keyring: Keyring,
+    wrapped: bytes,
+    *,
+    person_id: UUID,
+    retention: int,
+    random: Callable[[int], bytes] = os.urandom,
+) -> bytes:
+    """The same data key, wrapped by the keyring's current key. Raises SealedValueError as `unwrap` does."""
+    key = _unwrap(keyring, wrapped, person_id, retention)
+    return _wrap(keyring, key, person_id, retention, random(_NONCE))
+
+
+def wrapped_by(version: int) -> bytes:
+    """How every data key begins that this version of the keyring's keys has wrapped."""
+    return bytes((KEY_FORMAT,)) + version.to_bytes(2, "big")
+
+
+def _wrap(keyring: Keyring, key: bytes, person_id: UUID, retention: int, nonce: bytes) -> bytes:
+    version, wrapping = keyring.wrapping.newest()
+    beginning = wrapped_by(version)
+    label = _key_label(person_id.bytes, retention, beginning[1:])
+    return beginning + nonce + AESGCM(wrapping).encrypt(nonce, key, label)
+
+
+def _unwrap(keyring: Keyring, wrapped: bytes, person_id: UUID, retention: int) -> bytes:
     if wrapped[:1] != bytes((KEY_FORMAT,)):
         message = "a data key of an unknown format"
         raise SealedValueError(message)
@@ -68,11 +95,10 @@ def unwrap(keyring: Keyring, wrapped: bytes, *, person_id: UUID, retention: int)
         raise SealedValueError(message)
     label = _key_label(person_id.bytes, retention, version)
     try:
-        key = AESGCM(wrapping).decrypt(wrapped[3:15], wrapped[15:], label)
+        return AESGCM(wrapping).decrypt(wrapped[3:15], wrapped[15:], label)
     except InvalidTag as fault:
         message = "a data key fails its check"
         raise SealedValueError(message) from fault
-    return DataKey(cipher=AESGCM(key), wrapped=wrapped)
 
 
 def seal(key: DataKey, value: str, *, label: bytes, row: bytes, nonce: bytes | None = None) -> bytes:

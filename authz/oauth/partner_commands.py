@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from authz.commands import Call, Done, OperatorRefusedError, add_command
 from authz.oauth.agreements import VALID
@@ -27,7 +28,7 @@ _SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 _LARGEST_FILE = 64 * 1024
 
 _LIST = f"""
-SELECT o.code, o.kind,
+SELECT o.code, o.kind, o.privacy_policy,
   (SELECT json_agg(json_build_object(
      'reference', a.reference, 'responsibility', a.responsibility, 'purposes', a.purposes, 'categories', a.categories,
      'from', a.valid_from, 'to', a.valid_to, 'attested', a.attested_at,
@@ -41,6 +42,9 @@ SELECT o.code, o.kind,
    ) ORDER BY c.registered_at, c.id) FROM partner_client c WHERE c.organization_id = o.id)
 FROM organization o WHERE o.kind <> 'BROKER' ORDER BY o.code
 """
+
+_SET_POLICY = "UPDATE organization SET privacy_policy = $2 WHERE code = $1 RETURNING id"
+_LONGEST_ADDRESS = 200
 
 
 def accept_partner(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +79,9 @@ def accept_partner(parser: argparse.ArgumentParser) -> None:
     option("--kid", required=True)
     option("--lost", action="store_true", help="somebody else may have it: the tokens it brought end as well")
     command("withdraw", _withdraw, "end a client and its tokens")("--client", metavar="ID", required=True)
+    option = command("policy", _policy, "where an organization publishes its own privacy policy")
+    option("--org", metavar="CODE", required=True)
+    option("--url", type=_address, required=True, metavar="URL", help="of https")
     command("list", _list, "list partners with their agreements, clients and keys")
 
 
@@ -97,6 +104,22 @@ def _time(text: str, of_day: time) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise argparse.ArgumentTypeError("a date such as 2027-12-31, or a time such as 2027-12-31T18:00:00+08:00")
     return moment
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or len(text) > _LONGEST_ADDRESS or not text.isprintable():
+        message = f"an address of https, of at most {_LONGEST_ADDRESS} characters"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
+async def _policy(call: Call) -> Done:
+    given = call.arguments
+    found = await call.connection.fetchval(_SET_POLICY, given.org, given.url)
+    if found is None:
+        raise OperatorRefusedError("There is no such organization: see `partner list`.")
+    return Done({"org": given.org, "privacyPolicy": given.url}, f"{given.org}: {given.url}", {"organization": found})
 
 
 async def _agree(call: Call) -> Done:
@@ -179,13 +202,14 @@ async def _list(call: Call) -> Done:
         {
             "org": code,
             "kind": kind.lower(),
+            "privacyPolicy": policy,
             "agreements": [
                 {**one, "categories": [category.value for category in from_bits(one["categories"])]}
                 for one in json.loads(agreements or "[]")
             ],
             "clients": json.loads(clients or "[]"),
         }
-        for code, kind, agreements, clients in await call.connection.fetch(_LIST)
+        for code, kind, policy, agreements, clients in await call.connection.fetch(_LIST)
     ]
     return Done(partners, "\n".join(line for partner in partners for line in _lines(partner)))
 

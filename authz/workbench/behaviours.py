@@ -56,7 +56,7 @@ def objects_of(catalogue: Catalogue) -> Objects:
     for one in catalogue.values():
         found[one.category.value] += (one.name,)
         found[one.name] = (one.name,)
-    return {**dict.fromkeys(Category, ()), **found, **{name: (name,) for name in catalogue.writes}}
+    return {**dict.fromkeys(Category, ()), **found, **{name: (name,) for name in catalogue.writes | catalogue.counts}}
 
 
 def maskable(name: str, catalogue: Catalogue) -> bool:

@@ -255,9 +255,9 @@ def _compiled(case: Case, snapshot: Snapshot) -> object:
 
 def _got(case: Case, snapshot: Snapshot) -> Expected | None:
     action = case.effect.action
-    if case.coordinate not in snapshot.catalogue and (
-        action is not Action.WRITE or case.coordinate not in snapshot.catalogue.writes
-    ):
+    known = snapshot.catalogue
+    besides = {Action.WRITE: known.writes, Action.FILTER: known.counts}.get(action, frozenset())
+    if case.coordinate not in known and case.coordinate not in besides:
         return None
     if action is Action.WRITE:
         allowed = snapshot.writing(case.role, case.purpose).may_write(case.coordinate, case.situation)

@@ -156,6 +156,9 @@ def _vocabulary(content: Content, objects: Objects, catalogue: Catalogue) -> Ite
         elif rule.object in catalogue.writes and rule.action != Action.WRITE:
             message = f"{rule.object} can only be written: make the action `write`, or name what is read."
             yield Finding(FindingKind.VOCABULARY, Severity.ERROR, rule, message)
+        elif rule.object in catalogue.counts and rule.action != Action.FILTER:
+            message = f"{rule.object} only counts: make the action `filter`."
+            yield Finding(FindingKind.VOCABULARY, Severity.ERROR, rule, message)
 
 
 _MOST_GUESSES = 100

@@ -69,7 +69,7 @@ def reach(snapshot: Snapshot, role: Role, purpose: Purpose) -> list[Reached]:
         if (rule.role, rule.purpose) == (role, purpose):
             by_object[rule.object].append(rule)
     found = []
-    for name in (*snapshot.catalogue, *sorted(snapshot.catalogue.writes)):
+    for name in (*snapshot.catalogue, *sorted(snapshot.catalogue.writes | snapshot.catalogue.counts)):
         rules = list(_about(by_object, snapshot, name))
         found += [_reached(snapshot, role, purpose, name, act, rules) for act in Act]
     return [one for one in found if one.best]

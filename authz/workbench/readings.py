@@ -161,14 +161,16 @@ def knows_basis(role: Role, held: Iterable[Pair]) -> bool:
 
 
 def usual_act(snapshot: Snapshot, coordinate: str) -> Act:
-    """What is asked for where nothing is said: root fields that write are written, the rest is shown."""
+    """What is asked for where nothing is said: root fields that write are written, others count, the rest is shown."""
+    if coordinate in snapshot.catalogue.counts:
+        return Act.FILTER
     return Act.WRITE if coordinate in snapshot.catalogue.writes else Act.SHOW
 
 
 def category_of(snapshot: Snapshot, coordinate: str) -> Category | None:
-    """The category of a field; None for a write. Raises UnknownCoordinateError."""
+    """The category of a field; None for a write or a count. Raises UnknownCoordinateError."""
     found = snapshot.catalogue.get(coordinate)
-    if found is None and coordinate not in snapshot.catalogue.writes:
+    if found is None and not snapshot.catalogue.knows(coordinate):
         message = f"{coordinate[:80]!r} is no field that rules decide on: it is public and always shown, or unknown."
         raise UnknownCoordinateError(message)
     return None if found is None else found.category

@@ -50,7 +50,7 @@ async def _explain(found: Page) -> Response:
         given={name: found.given(name) for name in names},
         roles=list(Role),
         purposes=list(Purpose),
-        coordinates=[*catalogue, *sorted(catalogue.writes)],
+        coordinates=[*catalogue, *sorted(catalogue.writes | catalogue.counts)],
         relations=RELATIONS[1:],
         bases=BASES[1:],
         pairs=_PAIRS,

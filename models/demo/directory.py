@@ -176,7 +176,7 @@ def _add_staff(
 
 def _add_organization(draws: Draws, batch: Batch, *, code: str, name: str, kind: OrganizationKind) -> UUID:
     row_id = draws.uuid()
-    batch.add("organization", row_id, plain=(code, name, kind.value))
+    batch.add("organization", row_id, plain=(code, name, kind.value, f"https://{code.lower()}.example/privacy"))
     return row_id
 
 

@@ -77,7 +77,12 @@ TABLES: tuple[Table, ...] = (
         name="organization",
         line="Organization",
         node=None,
-        plain=(Column("code", "code"), Column("name", "name"), Column("kind", "kind")),
+        plain=(
+            Column("code", "code"),
+            Column("name", "name"),
+            Column("kind", "kind"),
+            Column("privacy_policy", "privacyPolicy"),
+        ),
     ),
     Table(
         name="agreement",

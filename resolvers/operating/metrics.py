@@ -65,6 +65,9 @@ class Metrics:
             "unsealed_rows": _gauge("unsealed_rows", "Committed rows that are not sealed yet.", "livemax"),
             "unsealed_seconds": _gauge("unsealed_seconds", "For how long the oldest has not been.", "livemax"),
             "unindexed_rows": _gauge("unindexed_rows", "Sealed rows that are not indexed yet.", "livemax"),
+            "scheduler_silent_seconds": _gauge(
+                "scheduler_silent_seconds", "Since when no scheduler has said that it lives.", "livemax"
+            ),
             "pool_connections": _gauge("pool_connections", "Database connections of the pools.", "livesum"),
             "pool_in_use": _gauge("pool_in_use", "Those that somebody uses.", "livesum"),
             "pool_waiting": _gauge("pool_waiting", "Who waits for one.", "livesum"),

@@ -30,8 +30,9 @@ from resolvers.operating.watching import Watch
 from resolvers.problems import Code
 
 METRICS = "/metrics"
-_LAG, _HOOK = "NEEDFUL_SEALER_LAG", "NEEDFUL_ALARM_URL"
+_LAG, _HOOK, _SILENCE = "NEEDFUL_SEALER_LAG", "NEEDFUL_ALARM_URL", "NEEDFUL_SCHEDULER_SILENCE"
 _DEFAULT_LAG, _LONGEST_LAG = 60, 86_400
+_DEFAULT_SILENCE, _LONGEST_SILENCE = 10, 1_440
 _LONGEST_NUMBER = 5
 _REALM = {"WWW-Authenticate": 'Bearer realm="needful metrics"', "Cache-Control": "no-store"}
 
@@ -45,15 +46,24 @@ class OperatingSettings:
     """Where alarms are posted to."""
     most_lag: int = _DEFAULT_LAG
     """Seconds that sealing may be behind."""
+    most_silence: int = _DEFAULT_SILENCE
+    """Minutes for which no scheduler may have said that it lives."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "OperatingSettings":
         """The settings of an environment. Raises InstallationError for a value that cannot be."""
-        hook, lag = environ.get(_HOOK), environ.get(_LAG) or str(_DEFAULT_LAG)
-        if not (lag.isascii() and lag.isdecimal() and len(lag) <= _LONGEST_NUMBER and 1 <= int(lag) <= _LONGEST_LAG):
-            message = f"{_LAG} must be a number of seconds from 1 to {_LONGEST_LAG}."
-            raise InstallationError(message)
-        return cls(ServiceLevel.read(environ), check_hook(hook) if hook else None, int(lag))
+        hook = environ.get(_HOOK)
+        lag = _number(environ, _LAG, "seconds", usual=_DEFAULT_LAG, most=_LONGEST_LAG)
+        silence = _number(environ, _SILENCE, "minutes", usual=_DEFAULT_SILENCE, most=_LONGEST_SILENCE)
+        return cls(ServiceLevel.read(environ), check_hook(hook) if hook else None, lag, silence)
+
+
+def _number(environ: Mapping[str, str], name: str, unit: str, *, usual: int, most: int) -> int:
+    text = environ.get(name) or str(usual)
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER and 1 <= int(text) <= most):
+        message = f"{name} must be a number of {unit} from 1 to {most}."
+        raise InstallationError(message)
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,8 @@ class Operating:
         alarms = Alarms(clock, record, metrics.alarm, hook)
         refusals = Refusals(recorder.record_later, clock, lambda: recorder.crowded)
         level = LevelWatch(settings.level, alarms.sound) if settings.level else None
-        watch = Watch(pool, recorder, metrics, refusals, level, alarms.sound, settings.most_lag)
+        silence = 60.0 * settings.most_silence
+        watch = Watch(pool, recorder, metrics, refusals, level, alarms.sound, settings.most_lag, most_silence=silence)
         readiness = Readiness((*checks, *_own_checks(watch)), clock)
         observers = Observers(metrics, refusals, level, paths)
         return cls(metrics, alarms, refusals, watch, readiness, observers, hook, token, place.number)
@@ -161,6 +172,7 @@ def _own_checks(watch: Watch) -> tuple[Check, ...]:
     return (
         told("ledger", lambda: "Rows of the ledger cannot be written in time." if watch.unwritable else None),
         told("sealer", lambda: "Sealing is behind: see the log." if watch.lags else None, warning=True),
+        told("scheduler", lambda: "No scheduler runs: see the log." if watch.silent else None, warning=True),
         told("partitions", watch.partition_missing, warning=True),
         told("pool", watch.pool_taken, warning=True),
     )

@@ -1,4 +1,4 @@
-"""What a worker looks at each second: its pool and queue, the service level, and whether sealing keeps up."""
+"""What a worker looks at each second: its pool, queue, service level, whether sealing keeps up, a scheduler lives."""
 
 import asyncio
 import logging
@@ -16,6 +16,7 @@ from resolvers.operating.refusals import EVERY_SECONDS, Refusals
 from resolvers.operating.service_level import LevelWatch
 
 SEALER_LAG, LEDGER = "SEALER_LAG", "LEDGER_NOT_WRITABLE"
+SILENT = "SCHEDULER_SILENT"
 _TICK_SECONDS = 1.0
 _SEALING_SECONDS = 5.0
 _ASK_SECONDS = 2.0
@@ -25,7 +26,8 @@ _STATE = """
 SELECT (SELECT coalesce(sum(last), 0) FROM ledger_writer)::bigint AS written,
        (SELECT coalesce(max(index) + 1, 0) FROM ledger_leaf) AS sealed,
        (SELECT next FROM ledger_indexed) AS indexed,
-       to_regclass('ledger_' || to_char(now() + interval '1 month', 'YYYY_MM')) IS NOT NULL AS next_month
+       to_regclass('ledger_' || to_char(now() + interval '1 month', 'YYYY_MM')) IS NOT NULL AS next_month,
+       (SELECT extract(epoch FROM now() - at)::float8 FROM scheduler_beat) AS silence
 """
 
 _log = logging.getLogger("needful.watching")
@@ -76,6 +78,10 @@ class Watch:
     """Seconds that sealing may be behind."""
     clock: Callable[[], float] = time.monotonic
     sealing: Sealing = field(default_factory=Sealing)
+    most_silence: float = 600.0
+    """Seconds for which no scheduler may have said that it lives."""
+    silence: float = 0.0
+    """Seconds since a scheduler last said that it lives."""
     _wrong: set[str] = field(default_factory=set)
 
     async def keep(self) -> None:
@@ -101,9 +107,10 @@ class Watch:
     async def _learn(self) -> None:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
-                row = await self.pool.fetchrow(_STATE)
+                row = dict(await self.pool.fetchrow(_STATE))
         except NO_ANSWER:
             return  # readiness says so
+        self.silence = row.pop("silence", None) or 0.0
         self.sealing.learn(**row, now=self.clock())
 
     def look(self) -> None:
@@ -117,12 +124,14 @@ class Watch:
             unsealed_rows=self.sealing.unsealed,
             unsealed_seconds=self.sealing.seconds(self.clock()),
             unindexed_rows=self.sealing.unindexed,
+            scheduler_silent_seconds=self.silence,
             pool_connections=size,
             pool_in_use=size - self.pool.get_idle_size(),
             pool_waiting=_waiting(self.pool),
             service_level_below=self.level is not None and self.level.below,
         )
         self._judge(SEALER_LAG, wrong=self.lags, rows=self.sealing.unsealed)
+        self._judge(SILENT, wrong=self.silent, seconds=int(self.silence))
         self._judge(LEDGER, wrong=not self.recorder.writable, rows=self.recorder.queued)
         if self.unwritable and not self.recorder.queued:
             # Kept away by readiness, nobody would bring a row that shows that it can be written again.
@@ -132,6 +141,11 @@ class Watch:
     def lags(self) -> bool:
         """Is sealing too far behind, or may it be, for all that is known?"""
         return self.sealing.seconds(self.clock()) > self.most_lag
+
+    @property
+    def silent(self) -> bool:
+        """Has no scheduler said for too long that it lives?"""
+        return self.silence > self.most_silence
 
     @property
     def unwritable(self) -> bool:
@@ -148,10 +162,10 @@ class Watch:
             return None
         return f"All database connections are in use, and {_waiting(self.pool)} wait for one."
 
-    def _judge(self, code: str, *, wrong: bool, rows: int) -> None:
+    def _judge(self, code: str, *, wrong: bool, **detail: int) -> None:
         if wrong and code not in self._wrong:
             self._wrong.add(code)
-            self.sound(code, rows=rows)
+            self.sound(code, **detail)
         elif not wrong and code in self._wrong:
             self._wrong.remove(code)
             _log.warning("over: %s", code)

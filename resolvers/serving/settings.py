@@ -12,6 +12,7 @@ from privacy.bundles import Bundle, BundleName, bundle_of, read_bundle
 from privacy.campaigns import LEAST_AUDIENCE
 from privacy.relay_keeping import RELAY_DAYS
 from privacy.relay_numbers import RANGE, span_of
+from privacy.statistics_releases import USUAL, StatisticsSettings, read_statistics
 from resolvers.operating.operating import OperatingSettings
 from resolvers.rates import RateSettings
 from resolvers.serving.listening import check_public_url
@@ -64,6 +65,9 @@ class Settings:
     """How long an answer waits for its row in the ledger; what has none by then is withheld (C59)."""
     operating: OperatingSettings = field(default_factory=OperatingSettings)
 
+    statistics: StatisticsSettings = USUAL
+    """The least group of statistics, and the questions of a month (C40)."""
+
     def grant_days_of(self, *, demo: bool) -> int:
         """The days there are; in demo mode nothing lapses by itself unless it is asked for."""
         return (0 if demo else GRANT_DAYS) if self.grant_days is None else self.grant_days
@@ -100,6 +104,7 @@ class Settings:
             bundle=bundle_of(environ),
             lock_minutes=_number(environ, "NEEDFUL_LOCK_MINUTES", default.lock_minutes, range(1, 100_000)),
             operating=OperatingSettings.read(environ),
+            statistics=read_statistics(environ),
             grant_days=_number(environ, "NEEDFUL_GRANT_DAYS", 0, range(10_000))
             if "NEEDFUL_GRANT_DAYS" in environ
             else None,

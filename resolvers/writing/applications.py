@@ -29,13 +29,22 @@ from resolvers.writing.parties import (
     Sides,
     insured_of,
     insures_another,
+    is_cancelled,
     let_go,
     put_on_record,
     told_of,
 )
 from resolvers.writing.people import locked_person, on_record
 from resolvers.writing.rows import change, free_number, insert, sealed
-from resolvers.writing.targets import Target, as_holder, may_give, not_found, out_of_question, target
+from resolvers.writing.targets import (
+    Target,
+    account_cancelled,
+    as_holder,
+    may_give,
+    not_found,
+    out_of_question,
+    target,
+)
 
 CURRENCY = "CNY"
 _ORDER_DATA = "C06"
@@ -130,6 +139,9 @@ async def submit(write: Write, policy: UUID | None, *, if_version: int | None) -
     sides = ((POLICYHOLDER, found.row["holder_id"]), (INSURED, found.row["insured_id"]))
     # In one order for everybody: two who insure each other do not wait for each other.
     locked = {person: await locked_person(write, person) for person in sorted({person for _, person in sides})}
+    if await is_cancelled(write, found.row["insured_id"]):
+        message = "Who is insured cannot be named by this record any more. Name them anew, by their items alone."
+        return Problem(ProblemCode.ITEM_INVALID, message, field=INSURED, clause="C70")
     people = {side: locked[person] for side, person in sides}
     declared = await declared_by(write, found.row["product_id"])
     missing = [*_missing(found.row, people, declared), *await beneficiaries.missing_of(write, found.id, declared)]
@@ -157,14 +169,23 @@ async def _begin(write: Write, wanted: Draft) -> _Begun | Problem:
     if isinstance(found, Problem):
         missing = found.code is ProblemCode.NOT_FOUND
         return replace(found, message=_NO_POLICYHOLDER, field=f"{POLICYHOLDER}.id") if missing else found
-    if await write.connection.fetchval(_DRAFTS, found.id) >= MOST_DRAFTS:
-        message = f"There are {MOST_DRAFTS} drafts already. Submit one, or withdraw it."
-        return Problem(ProblemCode.DRAFT_CEILING, message)
+    refused = await _no_draft(write, found.id)
+    if refused:
+        return refused
     product = await write.connection.fetchrow(_PRODUCT, wanted.product_code)
     if product is None:
         message = "Name a product by its code, as `products` lists it."
         return Problem(ProblemCode.PRODUCT_UNKNOWN, message, field="productCode")
     return _Begun(found, Sides(found.id, found.id), product["id"], product["insurer_id"])
+
+
+async def _no_draft(write: Write, person: UUID) -> Problem | None:
+    if await is_cancelled(write, person):
+        return account_cancelled()
+    if await write.connection.fetchval(_DRAFTS, person) >= MOST_DRAFTS:
+        message = f"There are {MOST_DRAFTS} drafts already. Submit one, or withdraw it."
+        return Problem(ProblemCode.DRAFT_CEILING, message)
+    return None
 
 
 _NO_POLICYHOLDER = "There is no such policyholder. Name one by id: yourself, your ward, as an agent a client of yours."

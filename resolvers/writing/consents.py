@@ -32,7 +32,7 @@ async def grant_consent(  # noqa: PLR0913 - what a consent says
 
     Problems: MINOR_NEEDS_GUARDIAN (C71), RECIPIENT_UNKNOWN, those of `privacy.consents.Why`, TRY_LATER.
     """
-    found = await _person(write, user)
+    found = await person_meant(write, user)
     if isinstance(found, Problem):
         return found
     known = await consents.recipient_of(write.connection, recipient)
@@ -44,7 +44,8 @@ async def grant_consent(  # noqa: PLR0913 - what a consent says
     return refused or await _granted(write, found.id, wanted)
 
 
-async def _person(write: Write, user: UUID | None) -> Target | Problem:
+async def person_meant(write: Write, user: UUID | None) -> Target | Problem:
+    """Oneself or, by `user`, a ward, whose row is locked: for what is begun anew about a person."""
     refused = out_of_question(write)
     if refused:
         return refused

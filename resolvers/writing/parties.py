@@ -11,7 +11,8 @@ from uuid import UUID
 
 from models.people import IdType, PersonSource
 from models.products import Part
-from models.vocabulary import Purpose
+from models.vocabulary import Purpose, Retention
+from privacy.tombstones import Tombstone
 from resolvers.payloads import Problem, ProblemCode, Write
 from resolvers.writing.items import PERSON_ITEMS, Declared, Given, acceptable, cleaned
 from resolvers.writing.minors import guarded
@@ -26,6 +27,7 @@ SELECT EXISTS (SELECT FROM policy WHERE holder_id = $1 AND insured_id = $2
 AND status IN ('DRAFT', 'SUBMITTED', 'UNDERWRITING', 'AWAITING_PAYMENT', 'IN_FORCE', 'GRACE'))
 """
 """By another policy of the same holder that is not at its end: whoever insured somebody once knows them no more."""
+_CANCELLED = "SELECT EXISTS (SELECT FROM account WHERE person_id = $1 AND cancelled_at IS NOT NULL)"
 _HAS_ACCOUNT = "SELECT EXISTS (SELECT FROM account WHERE person_id = $1)"
 _PERSON = "SELECT * FROM person WHERE id = $1"
 _KNOWN_ELSEWHERE = """
@@ -35,7 +37,9 @@ OR EXISTS (SELECT FROM guardian_link WHERE child_id = $1 OR guardian_id = $1)
 """
 _NAMED_ONLY = f"SELECT EXISTS (SELECT FROM person WHERE id = $1 AND source = '{PersonSource.APPLICATION.value}')"
 _FORGET_BLIND = "DELETE FROM blind_index WHERE person_id = $1"
-_DESTROY_KEYS = "UPDATE data_key SET wrapped = NULL WHERE person_id = $1"
+_DESTROY_KEYS = """
+UPDATE data_key SET wrapped = NULL, erased_at = $2 WHERE person_id = $1 AND wrapped IS NOT NULL RETURNING retention
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,23 @@ def insures_another(sides: Sides, described: Described) -> bool:
     return sides.insured != sides.policyholder or any(value is not None for value in described.items.values())
 
 
+async def is_cancelled(write: Write, person: UUID) -> bool:
+    """Was their account cancelled? Then their record is about to be erased, and nothing new rests on it (C70)."""
+    return bool(await write.connection.fetchval(_CANCELLED, person))
+
+
 async def insured_of(write: Write, sides: Sides, described: Described, given: Given) -> UUID | Problem:
-    """Whom the application insures now: as before, somebody the caller may name, or somebody new."""
-    if described.id is not None:
-        if described.id in (sides.policyholder, sides.insured) or await _may_be_named(write, sides, described.id):
-            return described.id
+    """Whom the application insures now: as before, somebody the caller may name, or somebody new.
+
+    Who has cancelled their account is nobody who could be named by an id; by their items they are somebody new.
+    """
+    named = described.id
+    if named is not None:
+        known = named in (sides.policyholder, sides.insured) or await _may_be_named(write, sides, named)
+        if known and not await is_cancelled(write, named):
+            return named
         return replace(not_found(), field=f"{INSURED}.id")
-    if given.values and sides.insured == sides.policyholder:
+    if given.values and (sides.insured == sides.policyholder or await is_cancelled(write, sides.insured)):
         return await new_person(write, given)
     return sides.insured
 
@@ -97,7 +111,8 @@ async def let_go(write: Write, sides: Sides, person: UUID) -> None:
         return
     if await write.connection.fetchval(_NAMED_ONLY, person):
         # In this order: whoever holds the key has its entries written by the time that these are forgotten.
-        await write.connection.execute(_DESTROY_KEYS, person)
+        gone = [row["retention"] for row in await write.connection.fetch(_DESTROY_KEYS, person, write.now)]
+        write.erased.append(Tombstone(person, frozenset(map(Retention, gone)), write.now))
         await write.connection.execute(_FORGET_BLIND, person)
 
 

@@ -44,8 +44,9 @@ UNION SELECT a.organization_id FROM assignment a JOIN verification_case v ON v.i
 WHERE v.person_id = $1
 UNION SELECT recipient_id FROM consent WHERE person_id = $1 AND categories & $2 <> 0
 )
-UNION SELECT d.recipient_id FROM disclosure_case d JOIN disclosure_person p ON p.case_id = d.id
-WHERE p.person_id = $1 AND d.categories & $2 <> 0 AND d.recipient_id IS NOT NULL AND d.approved_at IS NOT NULL
+UNION SELECT coalesce(d.receiver_id, d.recipient_id)
+FROM disclosure_case d JOIN disclosure_person p ON p.case_id = d.id WHERE p.person_id = $1
+AND d.categories & $2 <> 0 AND num_nonnulls(d.receiver_id, d.recipient_id) > 0 AND d.approved_at IS NOT NULL
 """
 """Who may have had a datum of the person $1 and the category $2 (C64): organizations of a kind ($3) that is shown it
 at all, tied to the person by a policy, service, engagement or consent, now or earlier; and recipients of disclosures.
@@ -221,7 +222,10 @@ async def _move_login(write: Write, person: UUID, given: Given) -> Problem | Non
     except FormatError as expected:
         message = f"One logs in with this phone. {expected}"
         return Problem(ProblemCode.PHONE_INVALID, message, field=where, clause="C01")
-    message = "Somebody else logs in with this phone number. Give another, or log in with it."
+    message = (
+        "Somebody else logs in with this phone number. Give another, or log in with it."
+        " An account that was cancelled keeps it until the erasure."
+    )
     taken = Problem(ProblemCode.PHONE_TAKEN, message, field=where, clause="C01", consequence="Nothing was changed.")
     digest = blind(write.accounts.keyring, "phone", mobile)
     # Whether a phone has an account can be learned here as it can at sign-up: one limit for both.

@@ -16,6 +16,9 @@ from vault.blind import blind
 from vault.sealing import DataKey, column_label, new_data_key, seal
 
 _KEY = "SELECT wrapped FROM data_key WHERE person_id = $1 AND retention = $2"
+# Nobody destroys the key while something is sealed under it (privacy.erasure.lock).
+_HELD_KEY = f"{_KEY} FOR SHARE"
+_RENEW = "UPDATE data_key SET wrapped = $3 WHERE person_id = $1 AND retention = $2 AND wrapped IS NULL"
 _NEW_KEY = "INSERT INTO data_key (person_id, retention, wrapped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 _FORGET_BLIND = 'DELETE FROM blind_index WHERE person_id = $1 AND "column" = $2'
 _KEEP_BLIND = 'INSERT INTO blind_index ("column", digest, person_id) VALUES ($1, $2, $3)'
@@ -28,12 +31,16 @@ _BLIND_NAMES = {
 
 
 async def data_key(write: Write, person: UUID, retention: Retention) -> DataKey:
-    """The key of one person and retention class, made at its first use. Raises UNAVAILABLE for a destroyed one."""
-    row = await write.connection.fetchrow(_KEY, person, int(retention))
-    if row is None:
+    """The key of one person and retention class, made at its first use, and anew for who comes back after its time.
+
+    Raises UNAVAILABLE for an account's that is destroyed: who had it is nobody any more.
+    """
+    row = await write.connection.fetchrow(_HELD_KEY, person, int(retention))
+    renewed = row is not None and row[0] is None and retention is not Retention.ACCOUNT
+    if row is None or renewed:
         made = new_data_key(write.accounts.keyring, person, retention=int(retention))
-        await write.connection.execute(_NEW_KEY, person, int(retention), made.wrapped)
-        row = await write.connection.fetchrow(_KEY, person, int(retention))
+        await write.connection.execute(_RENEW if renewed else _NEW_KEY, person, int(retention), made.wrapped)
+        row = await write.connection.fetchrow(_HELD_KEY, person, int(retention))
     key = write.keys.find(row[0], person_id=person, retention=retention)
     if key is None:
         raise unavailable()

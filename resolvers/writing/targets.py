@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from authz.category_masks import Mask
 from authz.compile import Slice
 from authz.narrowing import STEP_UP, Only, narrowing_of
 from authz.scope import scope_of
 from authz.situations import NOTHING, has_relation, pair_bit
 from authz.vocabulary import Basis, DataSubject, Effect, Reason, Relation
-from authz.witnesses import Mask, combine, situation_sql
+from authz.witnesses import combine, situation_sql
 from models.lifecycles import LIFECYCLES, Event
+from models.vocabulary import PERSON_ROLES
 from resolvers import statements
 from resolvers.nouns import Noun
 from resolvers.payloads import Problem, ProblemCode, Standing, Write, Written
@@ -47,6 +49,7 @@ _REMEDIES = {
     ),
     Reason.BASIS: "This can only be done while its basis is open: a running application, contract or claim.",
 }
+_CANCELLED = "SELECT cancelled_at IS NOT NULL FROM account WHERE id = $1"
 _WHATEVER_ROW = frozenset({Reason.UNAVAILABLE, Reason.TOKEN_SCOPE, Reason.ROLE, Reason.PURPOSE})
 """What refuses a write before any row is looked for."""
 
@@ -93,8 +96,25 @@ async def target(  # noqa: PLR0913 - what a target depends on
     found = await reading.row(row_id)
     if found is None:
         return not_found()
+    refused = await _ended(write)
+    if refused:
+        return refused
     refused = _refused(write, reading.compiled, f"Mutation.{write.name}", found.situation)
     return refused or _misplaced(found, event, if_version) or found
+
+
+async def _ended(write: Write) -> Problem | None:
+    """ACCOUNT_CANCELLED where the caller's was while they waited: nothing of theirs comes after (C70)."""
+    subject = write.subject
+    if subject.role not in PERSON_ROLES or not await write.connection.fetchval(_CANCELLED, subject.account):
+        return None
+    return account_cancelled()
+
+
+def account_cancelled() -> Problem:
+    """Of whom nothing more is collected, by whomever: their data are about to be erased (C70)."""
+    message = "This account was cancelled: nothing is begun for it any more. A new one can be opened after the erasure."
+    return Problem(ProblemCode.ACCOUNT_CANCELLED, message, clause="C70")
 
 
 async def still_permitted(write: Write, written: Written) -> Problem | None:

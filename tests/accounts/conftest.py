@@ -133,7 +133,7 @@ class Desk:
         given, keyring = _parser().parse_args(arguments), load(self.installation.keyring_path)
 
         async def work(owner: Any) -> Done:
-            done: Done = await given.act(Call(owner, given, keyring, utc_now(), demo=True))
+            done: Done = await given.act(Call(owner, given, keyring, utc_now(), self.installation))
             return done
 
         return asyncio.run(self._as_owner(work)).data

@@ -71,7 +71,7 @@ def test_a_login_that_succeeds_forgets_the_failures_before(desk):
         assert desk.log_in(customer.phone)["__typename"] == "SessionTokens"
 
 
-def test_the_failure_too_many_locks_for_half_an_hour_and_ends_every_session_within_a_second(desk):
+def test_c50_the_failure_too_many_locks_for_half_an_hour_and_ends_every_session_within_a_second(desk):
     customer = desk.customer()
     assert desk.ask(VIEWER, customer.access).status_code == 200
     fail(desk, customer.username, 3)

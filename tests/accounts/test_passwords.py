@@ -41,12 +41,12 @@ def test_long_ones_and_short_ones_of_three_kinds_are_good_enough(password):
         "Ｐａｓｓｗｏｒｄ１２３", "１７８１２３４５６７８abcd",
     ],
 )  # fmt: skip
-def test_short_common_and_own_names_are_not(password):
+def test_c57_short_common_and_own_names_are_not(password):
     assert weakness(password, NAMES)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=300))
-def test_whatever_is_accepted_keeps_every_rule(password):
+def test_c57_whatever_is_accepted_keeps_every_rule(password):
     if weakness(password, NAMES) is not None:
         return
     text = unicodedata.normalize("NFKC", password)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from authz.commands import OperatorRefusedError
+from cli import main
 from resolvers.registered import house_documents
 from tests.accounts.conftest import HOUSE
 from tests.conftest import run_cli
@@ -53,6 +54,24 @@ def test_anybody_browses_products_page_by_page(desk):
     codes = [edge["node"]["code"] for edge in first["edges"] + rest["edges"]]
     assert len(set(codes)) == 4
     assert first["edges"][0]["node"]["insurer"]["name"]
+
+
+def test_c74_beside_each_product_stands_the_privacy_policy_of_whose_it_is(desk):
+    def policies():
+        edges = desk.registered("PoliciesOfOthers").json()["data"]["products"]["edges"]
+        return {edge["node"]["insurer"]["code"]: edge["node"]["insurer"]["privacyPolicy"] for edge in edges}
+
+    code = min(policies())
+    desk.operate("partner", "policy", "--org", code, "--url", "https://insurer.example/privacy")
+    assert policies()[code] == "https://insurer.example/privacy"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://insurer.example/", "https://", "javascript:alert(1)", "https://a/" + "b" * 200]
+)
+def test_c74_a_link_that_is_no_address_of_https_is_refused(capsys, url):
+    assert main(["partner", "policy", "--org", "INS01", "--url", url]) == 2
+    assert "an address of https" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("body", forms(NOTICE))

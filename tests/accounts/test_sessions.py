@@ -72,7 +72,7 @@ def test_what_is_no_refresh_token_is_refused_alike(desk, text):
     assert desk.refresh(text)["code"] == "SESSION_ENDED"
 
 
-def test_one_session_too_many_ends_the_one_unused_longest(desk):
+def test_c53_one_session_too_many_ends_the_one_unused_longest(desk):
     customer = desk.customer()
     later = [desk.log_in(customer.username) for _ in range(4)]
     renewed = desk.refresh(customer.refresh)
@@ -85,7 +85,7 @@ def test_one_session_too_many_ends_the_one_unused_longest(desk):
         assert desk.refresh(kept["refreshToken"])["__typename"] == "SessionTokens"
 
 
-def test_one_session_too_many_is_refused_where_it_is_set_so(desk):
+def test_c53_one_session_too_many_is_refused_where_it_is_set_so(desk):
     customer = desk.customer()
     (url,) = desk.others
     assert desk.log_in(customer.username, url=url)["__typename"] == "SessionTokens"
@@ -95,7 +95,7 @@ def test_one_session_too_many_is_refused_where_it_is_set_so(desk):
     assert desk.log_in(customer.username, url=url)["__typename"] == "SessionTokens"
 
 
-def test_twenty_logins_at_once_leave_no_more_sessions_than_allowed(desk):
+def test_c53_twenty_logins_at_once_leave_no_more_sessions_than_allowed(desk):
     customer = desk.customer()
     with ThreadPoolExecutor(20) as threads:
         found = list(threads.map(lambda _: desk.log_in(customer.username), range(20)))

@@ -77,7 +77,7 @@ def test_c03_c07_browsing_goes_on_without_an_account(desk):
 
 
 @pytest.mark.parametrize("unique", ["phone", "username"])
-def test_c01_of_fifty_sign_ups_at_once_one_gets_the_account(desk, unique):
+def test_c01_c49_of_fifty_sign_ups_at_once_one_gets_the_account(desk, unique):
     before = desk.rows("SELECT count(*) FROM account")[0][0]
 
     def sign_up(number):

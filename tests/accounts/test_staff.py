@@ -33,7 +33,7 @@ def added(desk):
     return json.loads(made.stdout)
 
 
-def test_a_temporary_password_has_to_be_replaced_at_the_first_login(desk, added):
+def test_c58_a_temporary_password_has_to_be_replaced_at_the_first_login(desk, added):
     codes = authenticator(added["uri"])
     assert desk.log_in("newcomer", added["password"], role="STAFF")["code"] == "CODE_REQUIRED"
     code = codes.now()
@@ -84,7 +84,7 @@ def test_a_partners_or_a_customers_role_is_no_role_of_staff(desk, role, capsys):
     assert stop.value.code == 2
 
 
-def test_a_leaver_is_refused_by_every_worker_within_a_second_whatever_the_token(desk):
+def test_c47_a_leaver_is_refused_by_every_worker_within_a_second_whatever_the_token(desk):
     name, password, codes = desk.staff("claims_handler")
     opened = desk.log_in(name, password, role="STAFF", code=codes.now())
     tokens = [opened["accessToken"], demo_token(desk, name, "claims_handler", "claim_handling")]

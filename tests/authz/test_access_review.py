@@ -90,7 +90,7 @@ def owner(server, work):
     return asyncio.run(run())
 
 
-def test_a_lapsed_grant_is_denied_within_a_second_by_two_processes_and_comes_back_when_restored(
+def test_c56_a_lapsed_grant_is_denied_within_a_second_by_two_processes_and_comes_back_when_restored(
     server, both, decide, insurer, handler
 ):
     before = [felt(url, insurer) for url in both]

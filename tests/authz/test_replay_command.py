@@ -50,7 +50,7 @@ def replay(server, change=None, *, since=None, until=None):
                 text = change(orjson.loads(row["body"]))
                 await owner.execute(PUT, row["writer"], row["sequence"], row["at"], text)
             given = SimpleNamespace(snapshot=in_force, since=since, until=until)
-            done = await replay_commands._replay(Call(owner, given, None, utc_now(), demo=True))
+            done = await replay_commands._replay(Call(owner, given, None, utc_now(), server.installation))
             return row, done
         finally:
             await undone.rollback()

@@ -261,7 +261,7 @@ async def look(connection, *passed, days=10, alarms=None):
     return ended
 
 
-async def test_what_nobody_uses_is_reported_then_lapses_and_not_before(connection):
+async def test_c56_a_grant_not_recertified_lapses_once_it_has_been_reported_and_not_before(connection):
     alarms = Alarms()
     assert await look(connection, 0, 1, 9, alarms=alarms) == []
     everything = await granted(connection.fetch, SNAPSHOT)
@@ -281,7 +281,7 @@ async def test_what_nobody_uses_is_reported_then_lapses_and_not_before(connectio
     assert [one["grant"] for one in said] == ["LAPSED"] * len(ended)
 
 
-async def test_what_is_used_or_recertified_in_time_does_not_lapse_and_its_days_begin_anew(connection):
+async def test_c56_what_is_used_or_recertified_in_time_does_not_lapse_and_its_days_begin_anew(connection):
     other = Grant(HANDLER.holder, HANDLER.purpose, Category.PHONE)
     await look(connection, 0, 10)
     await use(connection, at=NOW + 20 * DAY)

@@ -30,24 +30,54 @@ DONE_BY = {
             " submitClaim withdrawClaim linkWechat updateProfile setPermission usePermission setPushIdentifiers"
             " grantConsent withdrawConsent"
             " requestGuardianLink revokeGuardianLink"
-            " acknowledgeNotice refuseMarketing"
+            " acknowledgeNotice refuseMarketing acknowledgeLetter"
+            " choosePublicDisclosure agreeToTransfer"
+            " fileRightsRequest withdrawRightsRequest cancelAccount"
+            " agreeRetention endRetention"
         ),
         "holder_of": "draftClaim submitClaim withdrawClaim",
     },
-    ("customer", "rights_request"): {"self": "updateProfile grantConsent withdrawConsent"},
-    ("guardian", "rights_request"): {"guardian_of": "grantConsent withdrawConsent"},
+    ("customer", "rights_request"): {
+        "self": (
+            "updateProfile grantConsent withdrawConsent fileRightsRequest withdrawRightsRequest cancelAccount"
+            " requestExport endRetention"
+        )
+    },
+    ("guardian", "rights_request"): {
+        "guardian_of": (
+            "grantConsent withdrawConsent fileRightsRequest withdrawRightsRequest cancelAccount requestExport"
+            " endRetention"
+        )
+    },
     ("guardian", "account_service"): {
         "guardian_of": (
             "draftApplication submitApplication withdrawApplication setBeneficiaries surrenderPolicy draftClaim"
             " submitClaim withdrawClaim updateProfile grantConsent withdrawConsent acknowledgeNotice refuseMarketing"
+            " choosePublicDisclosure agreeToTransfer"
+            " fileRightsRequest withdrawRightsRequest cancelAccount"
+            " acknowledgeLetter agreeRetention endRetention"
         ),
     },
     ("broker_agent", "application"): {
         "assigned": "draftApplication withdrawApplication recordPayment openVerification closeVerification",
     },
-    ("insurer", "application"): {"underwriter": "recordUnderwriting recordPayment"},
-    ("insurer", "policy_service"): {"underwriter": "recordPayment"},
-    ("insurer", "claim_handling"): {"underwriter": "requestMaterials recordClaimDecision recordClaimPayment"},
+    ("insurer", "application"): {"none": "acknowledgeCorrection", "underwriter": "recordUnderwriting recordPayment"},
+    ("insurer", "policy_service"): {"none": "acknowledgeCorrection", "underwriter": "recordPayment"},
+    ("insurer", "claim_handling"): {
+        "none": "acknowledgeCorrection",
+        "underwriter": "requestMaterials recordClaimDecision recordClaimPayment",
+    },
+    **{
+        one: {"none": "acknowledgeCorrection"}
+        for one in (
+            ("insurer", "marketing"),
+            ("health_provider", "health_service"),
+            ("health_provider", "marketing"),
+            ("loss_adjuster", "claim_handling"),
+            ("affiliate", "verification"),
+            ("affiliate", "marketing"),
+        )
+    },
     ("claims_handler", "claim_handling"): {
         "assigned": "assignClaim requestMaterials recordClaimPayment closeClaim openVerification closeVerification",
         "none": "assignClaim",
@@ -56,14 +86,26 @@ DONE_BY = {
         "none": (
             "recertifyGrant lapseGrant restoreGrant draftRules editDraft withdrawDraft proposeRules reviewRules"
             " publishRules rollBackRules breakGlass endGlass reviewGlass"
+            " recordDuty openIncident describeIncident reportIncident closeIncident"
+            " proposeCeasing confirmCeasing takeBackCeasing"
         ),
     },
     ("developer", "administration"): {"none": "registerOperation unregisterOperation"},
     ("privacy_officer", "administration"): {
-        "none": "reviewRules reviewGlass verifyGuardianLink revokeGuardianLink publishNotice assessImpact",
+        "none": (
+            "reviewRules reviewGlass verifyGuardianLink revokeGuardianLink publishNotice assessImpact"
+            " openDisclosureCase reviewDisclosureCase closeDisclosureCase assignDisclosureCase assignRightsRequest"
+            " recordDuty openIncident describeIncident reportIncident closeIncident sendIncidentLetters"
+            " withholdIncidentLetters"
+            " proposeCeasing confirmCeasing takeBackCeasing placeHold liftHold"
+        ),
     },
+    ("privacy_officer", "rights_request"): {"assigned": "extendRightsRequest decideRightsRequest"},
     ("risk_analyst", "verification"): {"assigned": "recordVerification closeVerification"},
-    ("service_provider", "verification"): {"assigned": "recordVerification closeVerification"},
+    ("service_provider", "verification"): {
+        "assigned": "recordVerification closeVerification",
+        "none": "acknowledgeCorrection",
+    },
     ("marketer", "marketing"): {"none": "openCampaign endCampaign"},
 }
 HEALTH_MAY_BE_GIVEN_BY = {("customer", "self"), ("customer", "holder_of"), ("guardian", "guardian_of")}

@@ -157,7 +157,7 @@ def world(server):
     return found
 
 
-def test_the_person_sees_who_was_shown_what_for_which_purpose_and_under_which_contract(world):
+def test_c18_the_person_sees_who_was_shown_what_for_which_purpose_and_under_which_contract(world):
     found = world.of(world.holder, "insurer")
     assert (found["role"], found["organization"]) == ("insurer", {"code": world.policy["insurer"]})
     assert (found["purpose"], found["own"], found["changed"]) == ("POLICY_SERVICE", False, [])

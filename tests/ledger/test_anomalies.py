@@ -52,6 +52,7 @@ EDGES = {
         {"operations": 30, "refused": 20},
         {"operations": 30, "refused": 21},
     ),
+    Anomaly.STATISTICS_PROBING: ({"probed": 5}, {"probed": 6}, {"probed": 5}, {"probed": 6}),
 }
 
 

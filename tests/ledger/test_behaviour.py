@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from authz.reach import persons_within_reach
-from ledger.anomalies import Anomaly
+from ledger.anomalies import PROBED, Anomaly
 from ledger.behaviour import SHANGHAI, behaviour, period
 from models.database import connect_once
 
@@ -159,6 +159,7 @@ KINDS = {
     Anomaly.ENUMERATION_MISSES: lambda p: many(p, 21, misses=1, coordinates=[]),
     Anomaly.ENUMERATION_LOOKUPS: lambda p: lambda of: [p.row(of, moment(0, 12), persons=[n]) for n in range(100, 161)],
     Anomaly.REFUSALS: lambda p: many(p, 21, kind="REFUSAL", outcome="REFUSED", code="FORBIDDEN", coordinates=[]),
+    Anomaly.STATISTICS_PROBING: lambda p: many(p, 6, kind="REFUSAL", outcome="REFUSED", code=PROBED, coordinates=[]),
 }
 
 

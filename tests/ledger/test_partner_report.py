@@ -19,7 +19,7 @@ from tests.ledger.sealed import index, seal
 REPORT = """
 query($code: String, $from: Date, $to: Date) {
   partnerReport(organization: $code, from: $from, to: $to) {
-    organization { code kind } since until operations persons misses denied hours
+    organization { code kind } since until operations persons misses denied statistics hours
     purposes { name operations } coordinates { name operations } refusals { name operations }
     anomalies { rule figure threshold since until decisionIds }
   }
@@ -63,7 +63,7 @@ ENDS = ("0001-01-01", "1999-12-31", "2101-01-01", "9999-12-31")
 DAYS = {"from": "2031-05-01", "to": "2031-05-07"}
 
 
-def test_a_planted_anomaly_is_flagged_to_auditor_and_security_team(server, auditor, planted):
+def test_c41_a_planted_anomaly_is_flagged_to_auditor_and_security_team(server, auditor, planted):
     for token in (auditor, server.token("security_admin", purposes=["administration"])):
         answer = server.post(REPORT, {"code": "SP01", **DAYS}, token=token).json()
         (report,) = answer["data"]["partnerReport"]
@@ -114,7 +114,7 @@ def test_the_same_report_on_the_command_line(server, planted):
     assert (ended.returncode, "2000 to 2100" in ended.stderr) == (1, True)
 
 
-def test_what_a_partner_really_does_is_counted_and_flagged(server):
+def test_c41_what_a_partner_really_does_is_counted_and_flagged(server):
     """Operations over HTTP; sealed and indexed in a transaction that is rolled back."""
     token = server.token("service_provider", org="SP01", purposes=["verification"])
     read = server.post("{ users(first: 3) { edges { node { name } } } }", token=token).json()
@@ -146,3 +146,49 @@ def test_what_a_partner_really_does_is_counted_and_flagged(server):
     assert used in uses
     (anomaly,) = [one for one in found.anomalies if one.rule is Anomaly.ENUMERATION_MISSES]
     assert {str(one) for one in anomaly.decisions} <= set(missed)
+
+
+PROBED = """
+INSERT INTO ledger_record (index, at, kind, outcome, code, decision, organization, purpose, coordinates, revealed,
+  masked, denied, misses)
+SELECT 2 * 10 ^ 12 + n, $2::timestamptz + make_interval(mins => n), CASE WHEN n > 30 THEN 'REFUSAL' ELSE 'READ' END,
+  CASE WHEN n > 30 THEN 'REFUSED' ELSE 'DONE' END, CASE WHEN n > 30 THEN 'STATISTICS_BUDGET' END, $3, id, 'analytics',
+  CASE WHEN n > 30 THEN '{}' ELSE '{Query.policyStatistics,Query.claimStatistics}'::text[] END, 0, 0, 0, 0
+FROM organization, generate_series(1, 36) n WHERE code = $1
+"""
+
+
+def test_c41_a_partner_that_goes_on_asking_for_statistics_once_its_questions_are_spent_is_flagged(server, auditor):
+    decision = uuid4()
+    owner(server, lambda connection: connection.execute(PROBED, "AD01", PLANTED_DAY, decision))
+    try:
+        (report,) = server.post(REPORT, {"code": "AD01", **DAYS}, token=auditor).json()["data"]["partnerReport"]
+    finally:
+        owner(server, lambda connection: connection.execute("DELETE FROM ledger_record WHERE decision = $1", decision))
+    assert (report["operations"], report["statistics"], report["persons"]) == (36, 30, 0)
+    assert report["refusals"] == [{"name": "STATISTICS_BUDGET", "operations": 6}]
+    (anomaly,) = report["anomalies"]
+    assert (anomaly["rule"], anomaly["figure"], anomaly["threshold"]) == ("STATISTICS_PROBING", 6, 5)
+    assert anomaly["decisionIds"] == [str(decision)] * 5
+
+
+def test_c41_statistics_that_a_partner_really_asks_for_are_counted(server):
+    token = server.token("ad_partner", org="AD01", purposes=["analytics"])
+    document = "{ policyStatistics { least } claimStatistics { least } }"
+    assert server.post(document, token=token).json()["data"]["claimStatistics"]
+
+    async def report(connection):
+        undone = connection.transaction()
+        await undone.start()
+        await seal(connection)
+        await index(connection)
+        since, until = period(None, None, now=datetime.now(UTC) + timedelta(seconds=1))
+        reach = partial(persons_within_reach, connection.fetch)
+        found = await behaviour(connection.fetch, "AD01", since=since, until=until, reach=reach)
+        await undone.rollback()
+        return found
+
+    (found,) = owner(server, report)
+    assert found.statistics >= 1
+    assert found.coordinates["Query.policyStatistics"] >= 1
+    assert found.persons == 0

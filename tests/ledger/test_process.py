@@ -171,7 +171,7 @@ def test_the_process_logs_as_the_server_does_with_details_and_without_an_excepti
 
 def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch, caplog):
     monkeypatch.setattr(supervisor, "_PAUSE", 0.01)
-    monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", "import sys; sys.stdin.read()"))
+    command = (sys.executable, "-c", "import sys; sys.stdin.read()")
     real, refused = subprocess.Popen, []
 
     def start(*arguments, **given):
@@ -181,7 +181,7 @@ def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch, caplog):
         return real(*arguments, **given)
 
     monkeypatch.setattr(supervisor.subprocess, "Popen", start)
-    beside = supervisor._Supervisor("{}")
+    beside = supervisor.Supervisor("sealer", command, "{}")
     beside.start()
     try:
         until = time.monotonic() + 20

@@ -134,20 +134,47 @@ FIXED = {
     "campaign": {
         *("id", "recipient_id", "tags", "tag_digests", "opens_at", "closes_at", "opened_by", "opened_at"),
     },
+    "ceasing": {"id", "announcement", "day", "proposed_at", "proposed_by"},
     "marketing_refusal": {"id", "person_id", "channel", "said_by", "refused_at"},
     "virtual_phone": {"id", "person_id", "organization_id", "number_sealed", "number_digest", "issued_at"},
     "consent": {
         *("id", "person_id", "guardian_id", "purpose", "recipient_id", "categories", "notice_version", "notice_hash"),
         *("granted_at", "expires_at", "audience_id"),
     },
+    "export_link": {"id", "digest", "person_id", "requester_id", "request_id", "issued_at", "expires_at"},
+    "disclosure_case": {
+        *("id", "kind", "purpose", "recipient_id", "authority", "document", "categories", "expires_at", "exception"),
+        *("document_kind", "filed", "justification", "basis", "undertaking", "manner", "items", "receiver_id"),
+        *("opened_by_id", "opened_at", "secret_until", "secret_ground", "reminded_at", "secrecy_ended_at"),
+    },
+    "disclosure_choice": {
+        *("id", "person_id", "manner", "items", "receiver_id", "categories", "chosen_by", "chosen_at"),
+    },
     "guardian_link": {"id", "guardian_id", "child_id", "request_id", "verified_at", "verified_by"},
     "guardian_request": {"id", "guardian_id", "evidence_kind", "reference", "requested_at"},
+    "incident": {
+        *("id", "drill", "severity", "facts", "noticed_at", "sought", "opened_at", "opened_by", "report_due_at"),
+        *("letters_due_at", "told_report_at", "told_letters_at"),
+    },
+    "incident_letter": {
+        *("id", "person_id", "revealed", "masked", "changed", "first", "last", "written_at"),
+    },
+    "incident_person": {"id", "incident_id", "reference", "stand_in"},
     "impact_assessment": {"id", "title", "text", "risk", "assessed_by", "assessed_at"},
     "minor_case": {"id", "person_id", "opened_at", "due_at"},
+    "rights_request": {
+        *("id", "person_id", "requester_id", "kind", "opened_at", "deadline_days", "due_on", "provisional", "ground"),
+        *("matter", "identity_checked_at", "statement_sealed"),
+    },
+    "legal_hold": {"id", "person_id", "classes", "reference", "placed_at", "placed_by", "until"},
+    "retention_agreement": {
+        *("id", "person_id", "policy_id", "retention", "kind", "until", "reference", "recorded_at", "recorded_by"),
+    },
     "verification_case": {
         *("id", "person_id", "claim_id", "policy_id", "source_id", "source_name", "aspects", "opened_by"),
         *("consent_id", "opened_at"),
     },
+    "statistics_budget": {"payer", "month"},
     "rule_draft": {"id", "restores", "author", "created_at"},
 }
 """Of tables that are changed in part, what stays as it was said."""

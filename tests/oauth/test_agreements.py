@@ -34,20 +34,20 @@ def demo_token(pair, code) -> str:
     return mint(TokenKeys.load(pair.installation.token_keys_path), subject, now=utc_now())
 
 
-def test_an_organization_without_an_agreement_gets_no_token(pair):  # C31, C38
+def test_c31_c38_an_organization_without_an_agreement_gets_no_token(pair):
     partner = pair.partner(agreed=False)
     assert "no valid agreement" in refused(partner.ask(), "unauthorized_client", 400)
 
 
 @pytest.mark.parametrize("begins, ends", [(60, 3600), (-3600, 1)])
-def test_an_agreement_that_has_not_begun_or_has_run_out_gives_no_token(pair, begins, ends):
+def test_c38_an_agreement_that_has_not_begun_or_has_run_out_gives_no_token(pair, begins, ends):
     partner = pair.partner(begins=begins, ends=ends)
     if begins < 0:
         time.sleep(1.1)
     refused(partner.ask(), "unauthorized_client", 400)
 
 
-def test_a_fresh_partner_sees_nothing_that_is_not_shared_with_it(pair):  # C31
+def test_c31_a_fresh_partner_sees_nothing_that_is_not_shared_with_it(pair):
     partner, holder = pair.partner(), Holder()
     token = partner.token(["policy_service", "claim_handling"], holder=holder)
     document = "{ policies(first: 5) { totalCount edges { node { id } } } claims(first: 5) { totalCount } }"
@@ -59,7 +59,7 @@ def test_a_fresh_partner_sees_nothing_that_is_not_shared_with_it(pair):  # C31
         assert not body["data"]["claims"]["totalCount"]
 
 
-def test_an_affiliate_without_an_attestation_gets_no_token(pair):  # C35
+def test_c35_an_affiliate_without_an_attestation_gets_no_token(pair):
     terms = {"purposes": ["verification"], "categories": ["name"]}
     for attested, status in ((False, 400), (True, 200)):
         partner = pair.partner("AFFILIATE", attested=attested, **terms)
@@ -69,7 +69,7 @@ def test_an_affiliate_without_an_attestation_gets_no_token(pair):  # C35
             refused(response, "unauthorized_client", 400)
 
 
-def test_a_purpose_that_was_not_agreed_is_refused_and_never_used(pair, insurer):  # C36
+def test_c36_a_purpose_that_was_not_agreed_is_refused_and_never_used(pair, insurer):
     refused(insurer.ask(["marketing"]), "invalid_authorization_details", 400)
     token = insurer.token(["policy_service", "marketing"])
     headers = {"Authorization": f"Bearer {token}", "X-Purpose": "marketing"}
@@ -77,7 +77,7 @@ def test_a_purpose_that_was_not_agreed_is_refused_and_never_used(pair, insurer):
     assert response.json()["errors"][0]["extensions"]["code"] == "PURPOSE_NOT_ALLOWED"
 
 
-def test_a_service_provider_never_gets_marketing_whatever_was_agreed(pair):  # C39
+def test_c39_a_service_provider_never_gets_marketing_whatever_was_agreed(pair):
     code = pair.organization("SERVICE_PROVIDER")
     pair.agree(code, purposes=["verification"], processor=True)
     partner = pair.partner(code=code, agreed=False)
@@ -218,7 +218,7 @@ def changed(**members):
      (changed(valid_to=NOW + timedelta(days=4000)), "ten years"), (GOOD, "--processor"),
      (changed(processor=True, purposes=(Purpose.VERIFICATION, Purpose.MARKETING)), "marketing")],
 )  # fmt: skip
-def test_terms_that_cannot_be_are_refused(pair, terms, why):  # C39
+def test_terms_that_cannot_be_are_refused(pair, terms, why):
     code = pair.organization("SERVICE_PROVIDER")
     with pytest.raises(OperatorRefusedError, match=why):
         pair.owner(lambda c: agree(c, code, terms=terms, now=NOW))

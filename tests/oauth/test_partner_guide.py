@@ -230,7 +230,7 @@ def test_shared_secrets_are_for_demo_mode_only(cli, monkeypatch):
     assert "demo mode only" in complaint
 
 
-def test_without_a_valid_agreement_there_is_no_demo_token_either(pair, cli):  # C38
+def test_c38_without_a_valid_agreement_there_is_no_demo_token_either(pair, cli):
     code = pair.organization()
     arguments = ["token", "--role", "insurer", "--purpose", "policy_service", "--org", code]
     refusal, out, complaint = cli(*arguments)

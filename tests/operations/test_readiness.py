@@ -13,7 +13,7 @@ from models.database import connect, connect_once
 from resolvers.operating import readiness
 from resolvers.operating.operating import _own_checks
 from resolvers.operating.readiness import Check, Readiness, told
-from resolvers.operating.watching import _STATE, LEDGER, SEALER_LAG, Sealing, Watch
+from resolvers.operating.watching import _STATE, LEDGER, SEALER_LAG, SILENT, Sealing, Watch
 from tests.operations.conftest import until
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -291,3 +291,12 @@ def test_a_missing_partition_is_told_with_what_to_do(next_month):
     why = watch.partition_missing()
     assert (why is None) is next_month
     assert next_month or "run migrate" in why
+
+
+def test_a_scheduler_that_says_nothing_for_too_long_sounds_once_and_again_only_after_it_has_spoken():
+    heard, double = [], Double()
+    watch = Watch(double, double, double, double, None, lambda code, **_: heard.append(code), most_lag=60)
+    for silence in (600.0, 601.0, 900.0, 3.0, 700.0):
+        watch.silence = silence
+        watch._judge(SILENT, wrong=watch.silent, seconds=int(silence))
+    assert heard == ["SCHEDULER_SILENT", "SCHEDULER_SILENT"]

@@ -151,7 +151,7 @@ def test_probes_and_metrics_do_not_count():
     assert judged(slow, path="/readyz") == []
 
 
-def test_injected_latency_is_heard_at_the_hook_in_the_log_the_metrics_and_the_ledger(operated, operated_handler):
+def test_c54_injected_latency_is_heard_at_the_hook_in_the_log_the_metrics_and_the_ledger(operated, operated_handler):
     until(lambda: operated.counted("needful_service_level_below") == 0.0)
     alarms = operated.counted("needful_alarms_total", code="SERVICE_LEVEL")
     hooked, rows = len(operated.hook.bodies), len(operated.rows("ALARM"))

@@ -5,6 +5,7 @@ import pytest
 from ledger.supervisor import sealer_beside
 from models.installation import InstallationError
 from models.logs import configure
+from privacy.scheduling import scheduler_beside
 from resolvers.serving.settings import Settings
 
 WRONG = {
@@ -14,11 +15,15 @@ WRONG = {
     "NEEDFUL_LEDGER_MILLISECONDS": ["0", "9", "10001", "fast", "0.25", ""],
     "NEEDFUL_GRANT_DAYS": ["-1", "10000", "half a year", "1e3", ""],
     "NEEDFUL_AUDIENCE_LEAST": ["0", "-1", "ten", "10001"],
+    "NEEDFUL_STATISTICS_LEAST": ["4", "0", "-5", "ten", "10001", "1e3", "٩٩", ""],
+    "NEEDFUL_STATISTICS_QUESTIONS": ["-1", "10001", "some", ""],
     "NEEDFUL_RELAY_DAYS": ["-1", "10000", "a month", ""],
     "NEEDFUL_RELAY_RANGE": ["1-2", "16500000000", "16500000001-16500000000"],
     "NEEDFUL_GLASS_MINUTES": ["0", "61", "-5", "an hour", "1.5", ""],
     "NEEDFUL_AGE_OF_MAJORITY": ["13", "22", "0", "-18", "18.0", "adult", "١٨", ""],
     "NEEDFUL_SEALER": ["2", "no", ""],
+    "NEEDFUL_SCHEDULER": ["2", "no", ""],
+    "NEEDFUL_SCHEDULER_SILENCE": ["0", "-1", "1.5", "ten", "1441"],
     "NEEDFUL_LOG": ["xml", "JSON"],
 }
 
@@ -28,6 +33,9 @@ def read(environ):
     Settings.read(environ)
     if "NEEDFUL_SEALER" in environ:
         with sealer_beside(None, None, environ):
+            pass
+    if "NEEDFUL_SCHEDULER" in environ:
+        with scheduler_beside(None, None, environ):
             pass
     if "NEEDFUL_LOG" in environ:
         configure(environ)

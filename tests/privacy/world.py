@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from authz.oauth.registration import Terms
 from authz.oauth.registration import agree as record_agreement
 from models.database import connect_once
-from models.vocabulary import BlindColumn, Category, Purpose, to_bits
+from models.vocabulary import PARTNER_ROLES, BlindColumn, Category, Purpose, to_bits
 from privacy.relay_numbers import DEMO_RANGE, RANGE, span_of
 from privacy.relays import Relays, after_consent
 from tests.conftest import Server
@@ -21,11 +21,14 @@ from vault.blind import audience_id, blind
 from vault.keyring import load
 
 MARKETING = (Category.NAME, Category.RELAY, Category.TAG)
-KINDS = {"insurer": "INSURER", "health_provider": "HEALTH_PROVIDER", "affiliate": "AFFILIATE"}
+KINDS = {role.value: role.name for role in PARTNER_ROLES}
 AGREED = {
     "insurer": ("application", "policy_service", "claim_handling"),
     "health_provider": ("health_service",),
     "affiliate": ("verification",),
+    "loss_adjuster": ("claim_handling",),
+    "service_provider": ("verification",),
+    "ad_partner": ("analytics",),
 }
 PAGE = "query($campaign: ID) { users(first: 10, campaign: $campaign) { edges { cursor node { id virtualPhone } } } }"
 _numbers = itertools.count(int.from_bytes(secrets.token_bytes(3)))
@@ -45,9 +48,10 @@ def relays_of(office: Office) -> Relays:
 def partner(office: Office, role: str) -> str:
     """A new partner with an agreement, attested where it is an affiliate: its code."""
     code, now = f"Z{next(_numbers)}", datetime.now(UTC)
-    purposes = tuple(map(Purpose, ("marketing", *AGREED[role])))
+    processor = role == "service_provider"
+    purposes = tuple(map(Purpose, AGREED[role] if processor else ("marketing", *AGREED[role])))
     ends = now + timedelta(days=365)
-    terms = Terms(f"{code}-1", purposes, to_bits(set(Category)), now, ends, processor=False, attested=True)
+    terms = Terms(f"{code}-1", purposes, to_bits(set(Category)), now, ends, processor=processor, attested=True)
     insert = "INSERT INTO organization (id, code, name, kind) VALUES ($1, $2, $2, $3)"
 
     async def work(connection: Any) -> None:

@@ -90,7 +90,7 @@ def certificate(tmp_path_factory):
     return folder
 
 
-def test_tls_on_every_address_answers_https_with_hsts_and_no_plain_http(server, tmp_path, certificate, handler):
+def test_c52_tls_on_every_address_answers_https_with_hsts_and_no_plain_http(server, tmp_path, certificate, handler):
     files = ("--tls-cert", str(certificate / "cert.pem"), "--tls-key", str(certificate / "key.pem"))
     with running_server(server.data_dir, tmp_path / "log", "--host", "0.0.0.0", *files) as url:  # noqa: S104 - that is the test
         assert url.startswith("https://0.0.0.0:")
@@ -140,7 +140,7 @@ def mistrusting(server, tmp_path_factory):
         yield url
 
 
-def test_plain_http_from_elsewhere_is_refused_behind_a_trusted_proxy(proxied, handler):
+def test_c52_plain_http_from_elsewhere_is_refused_behind_a_trusted_proxy(proxied, handler):
     sent = {"X-Forwarded-For": "203.0.113.9", "Authorization": f"Bearer {handler}"}
     for forwarded in ({"X-Forwarded-Proto": "http"}, {}):
         response = httpx.post(f"{proxied}/graphql", json={"query": "{ __typename }"}, headers={**sent, **forwarded})
@@ -182,7 +182,7 @@ def test_a_public_https_address_has_hsts_even_on_the_inner_hop(proxied):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - that is the test
 @pytest.mark.parametrize("demo", ["0", "1"])
-def test_plain_http_on_an_address_of_the_network_does_not_start(tmp_path, host, demo):
+def test_c52_plain_http_on_an_address_of_the_network_does_not_start(tmp_path, host, demo):
     environment = {"NEEDFUL_DEMO": demo, "NEEDFUL_REGION": "CN"}
     with pytest.raises(RuntimeError, match=r"Plain HTTP on .* --tls-cert and --tls-key"):
         running_server(tmp_path / "data", tmp_path / "log", "--host", host, environment=environment).__enter__()

@@ -1,0 +1,1 @@
+"""The scheduler, as real processes over a real database."""
