@@ -38,6 +38,7 @@ from models.embedded import Database, database
 from models.installation import Installation, open_installation
 from models.person_references import BITS
 from models.vocabulary import Category, Purpose, Role, to_bits
+from privacy.bundles import BundleName, read_bundle
 from resolvers.access_history import access_history
 from resolvers.access_records import access_records
 from resolvers.asides import Asked, Question
@@ -209,7 +210,7 @@ class Desk:
         """A field with these arguments, a page of fifty."""
         (purpose,) = subject.purposes
         given = {"first": PAGE, **arguments}
-        reading = self.keyring, self.snapshot, datetime.now(UTC)
+        reading = self.keyring, self.snapshot, datetime.now(UTC), read_bundle(BundleName.SEED)
         return Question(self.fetch, subject, purpose, (), *reading, given, Asked("", ()))
 
 

@@ -384,7 +384,7 @@ def test_who_stands_in_the_answer_is_not_taken_for_who_may_ask(world, server):
 
         def histories_of(subject, purpose, people, wards=()):
             service = asked.service
-            reading = service.keyring, service.snapshot(), datetime.now(UTC), {}, Asked("", ())
+            reading = service.keyring, service.snapshot(), datetime.now(UTC), service.reader.bundle, {}, Asked("", ())
             question = Question(asked.pool.fetch, subject, purpose, wards, *reading)
             return set(asked.runner.run(access_history(question, people)))
 

@@ -14,6 +14,7 @@ SCHEMA = build_schema()
 WORTH = {
     "ID": '"x"',
     "String": '"{ viewer { role } }"',
+    "Boolean": "true",
     "Int": "5",
     "Date": '"2026-11-01"',
     "Purpose": "ANALYTICS",
