@@ -182,6 +182,7 @@ def build_app(installation: Installation, database: Database, settings: Settings
                 "standing": partial(standing.watch, rereading, wrapping.refresh),
                 "rulesets": partial(rulesets.keep, sound),
                 "expiry": partial(keep_forgetting, pool),
+                "keys": service.reader.keys.keep_turning,
                 "watch": operating.watch.keep,
                 "glass": partial(keep_telling, pool, clock=utc_now, sound=sound),
                 "notices": partial(keep_asking, pool, clock=utc_now, sound=sound),
@@ -306,7 +307,7 @@ def build_service(  # noqa: PLR0913 - what a service is built from
     receipts = Receipts(ReceiptKeyFile(installation.receipt_keys_path, demo=installation.demo), settings.public_url)
     reader = Reader(
         keyring,
-        KeyCache(keyring),
+        KeyCache(keyring, most_kept=settings.most_kept),
         DEFAULT_MASKS,
         settings.audience_ceiling,
         Disclosures(),

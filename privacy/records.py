@@ -36,7 +36,8 @@ def open_value(  # noqa: PLR0913 - what a sealed cell is bound to
     if wrapped is None or blob is None:
         return None
     key = unwrap(keyring, wrapped, person_id=person, retention=Retention.ACCOUNT)
-    return open_column([blob], [key], [row.bytes], label=label)[0]
+    (value,) = open_column([blob], [key], [row.bytes], label=label)
+    return None if value is None else str(value)
 
 
 async def on_record(connection: Any, keyring: Keyring, person: UUID, *columns: str) -> dict[str, str | None]:  # noqa: ANN401

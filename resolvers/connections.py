@@ -6,7 +6,7 @@ from typing import Any
 
 from resolvers.nouns import BlindFilter
 from resolvers.paging import Cursors, Page, read_page
-from resolvers.plan import Connection, PageInfoPart, TotalPart, View
+from resolvers.plan import Connection, PageInfoPart, Part, TotalPart, View
 from resolvers.problems import bad_input
 from resolvers.rows import Rows
 from resolvers.statements import Statement, bind_name
@@ -19,8 +19,8 @@ LONGEST_LOOKUP = 64
 Records = Callable[[Statement, Mapping[str, Any]], Awaitable[Sequence[Any]]]
 """The raw rows of a statement, bound to the caller's own values and these."""
 
-Nodes = Mapping[str, Mapping[str, Sequence[Any]]]
-"""By the response keys of `edges` and `node`: the object of every row."""
+Edges = Sequence[dict[str, Any]]
+"""The edge of every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,17 @@ class Counts:
 
 
 NO_ROWS = Counts(0, up_to=False, onward=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around one page: what was counted, and whether there are `more` rows than it has room for."""
+
+    counts: Counts
+    more: bool
+
+
+ALONE = Around(NO_ROWS, more=False)
 
 
 class ConnectionPage:
@@ -48,6 +59,11 @@ class ConnectionPage:
         self._page: Page = read_page(arguments, largest=connection.largest, cursors=self._cursors)
         self.local: dict[str, Any] = {**self._bounds(), **self._filters(arguments)}
 
+    @property
+    def backward(self) -> bool:
+        """Are its rows read from the last to the first?"""
+        return self._page.backward
+
     def overflows(self, records: Sequence[Any]) -> bool:
         """One row more than the page was asked for: is it there?"""
         return len(records) > self._page.size
@@ -59,6 +75,8 @@ class ConnectionPage:
 
     async def counts(self, parents: list[Any] | None, records: Records) -> dict[Any, Counts]:
         """What stands around the page, by parent."""
+        if self._connection.count is None and self._connection.beyond is None:
+            return {}
         local = self.local if parents is None else {**self.local, "keys": parents}
         totals = await _by_parent(self._connection.count, local, records)
         sides = await _by_parent(self._connection.beyond, local, records)
@@ -71,31 +89,56 @@ class ConnectionPage:
             for parent in {**totals, **sides}
         }
 
-    def answer(self, rows: Rows, kept: Sequence[int], *, nodes: Nodes, counts: Counts, more: bool) -> dict[str, Any]:
-        """The connection object."""
-        answer: dict[str, Any] = {}
-        for part in self._connection.parts:
-            if isinstance(part, View):
-                answer[part.key] = [self._edge(part, rows, row, nodes[part.key]) for row in kept]
-            elif isinstance(part, PageInfoPart):
-                answer[part.key] = {key: self._info(name, rows, kept, counts, more=more) for key, name in part.names}
-            elif isinstance(part, TotalPart):
-                answer[part.key] = None if self._connection.count is None else counts.total
-            else:
-                answer[part.key] = self._connection.type_name
-        return answer
+    def edges(self, view: View, rows: Rows, nodes: Mapping[str, Sequence[Any]]) -> Edges:
+        """The edge of every row in one `edges` selection; `nodes` has the objects of its `node`s, by response key."""
+        columns = [nodes[part.key] if part.shape is not None else self._beside(part.name, rows) for part in view.parts]
+        if len(columns) == 1:
+            (key,) = (part.key for part in view.parts)
+            return [{key: value} for value in columns[0]]
+        keys = [part.key for part in view.parts]
+        return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
 
-    def _edge(self, view: View, rows: Rows, row: int, nodes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        return {part.key: self._edge_part(part.name, rows, row, nodes.get(part.key)) for part in view.parts}
+    def answers(
+        self, rows: Rows, places: Sequence[Sequence[int]], *, edges: Mapping[str, Edges], around: Sequence[Around]
+    ) -> list[dict[str, Any]]:
+        """The connection object below each parent: at these places stand its rows, and so much is around them.
 
-    def _edge_part(self, name: str, rows: Rows, row: int, objects: Sequence[Any] | None) -> Any:  # noqa: ANN401 - any JSON
-        if objects is not None:
-            return objects[row]
+        `edges` holds the edges of all rows, by the response key of each `edges` selection.
+        """
+        columns = [self._part(part, rows, places, edges, around) for part in self._connection.parts]
+        if len(columns) == 1:
+            (key,) = (part.key for part in self._connection.parts)
+            return [{key: value} for value in columns[0]]
+        keys = [part.key for part in self._connection.parts]
+        return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def _part(
+        self,
+        part: Part,
+        rows: Rows,
+        places: Sequence[Sequence[int]],
+        edges: Mapping[str, Edges],
+        around: Sequence[Around],
+    ) -> Sequence[Any]:
+        if isinstance(part, View):
+            every = edges[part.key]
+            return [[every[row] for row in kept] for kept in places]
+        if isinstance(part, PageInfoPart):
+            return [
+                {key: self._info(name, rows, kept, one) for key, name in part.names}
+                for kept, one in zip(places, around, strict=True)
+            ]
+        if isinstance(part, TotalPart):
+            return [None if self._connection.count is None else one.counts.total for one in around]
+        return [self._connection.type_name] * len(places)
+
+    def _beside(self, name: str, rows: Rows) -> Sequence[str]:
         if name == "cursor":
-            return self._cursor(rows, row)
-        return self._connection.type_name.replace("Connection", "Edge")
+            return [self._cursor(rows, row) for row in range(rows.count)]
+        return [self._connection.type_name.replace("Connection", "Edge")] * rows.count
 
-    def _info(self, name: str, rows: Rows, kept: Sequence[int], counts: Counts, *, more: bool) -> Any:  # noqa: ANN401
+    def _info(self, name: str, rows: Rows, kept: Sequence[int], around: Around) -> Any:  # noqa: ANN401 - any JSON
+        counts, more = around.counts, around.more
         if name == "startCursor":
             return self._cursor(rows, kept[0]) if kept else None
         if name == "endCursor":

@@ -1,9 +1,9 @@
 """Disclosure: the effect of every cell, and the only place that opens sealed values, and only those shown."""
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from authz.compile import DecisionFaultError
@@ -11,7 +11,7 @@ from authz.vocabulary import DataSubject, Effect, Reason
 from resolvers.masks import Masks
 from resolvers.plan import Sealed, SensitiveCell
 from resolvers.rows import Occurrences, Rows
-from vault.sealing import DataKey, SealedValueError, open_column
+from vault.sealing import DataKey, SealedValueError, ShownAs, open_column
 
 _log = logging.getLogger("needful.disclosure")
 
@@ -21,6 +21,7 @@ SPENT = -2
 """Stands in a tally instead of a situation that would reveal, where the subject's disclosure budget is spent."""
 CEILINGS = frozenset({LIMITED, SPENT})
 _NO_ROWS: frozenset[int] = frozenset()
+_DENIED = frozenset({Effect.DENY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,30 @@ class Beyond:
 NOTHING_BEYOND = Beyond()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class Ruled:
+    """What the rules say of one cell of a shape, before any ceiling and before anything is opened."""
+
+    cell: SensitiveCell
+    situations: Sequence[int]
+    """Of each row."""
+    counts: Mapping[int, int]
+    """Occurrences by situation."""
+    effects: Mapping[int, Effect]
+    """Effects by situation; a situation that could not be decided is in `faults` too."""
+    faults: frozenset[int]
+
+
+@dataclass(slots=True, eq=False)
 class Tally:
     """What was decided about one cell of a shape: how often each situation stood in the answer."""
 
     cell: SensitiveCell
     rows: Rows
     situations: Sequence[int]
-    counts: dict[int, int]
+    counts: Mapping[int, int]
     """Occurrences by situation."""
-    effects: dict[int, Effect]
+    effects: Mapping[int, Effect]
     """Effects by situation; a situation that could not be decided is in `faults` too."""
     faults: frozenset[int]
     unopened: tuple[int, ...]
@@ -63,43 +78,22 @@ def reason_of(tally: Tally, situation: int) -> Reason:
     return tally.cell.refused or tally.cell.effects.reason(situation)
 
 
-def disclose(
-    cell: SensitiveCell, rows: Rows, *, masks: Masks, occurrences: Occurrences, beyond: Beyond = NOTHING_BEYOND
-) -> tuple[Sequence[Any], Tally]:
-    """One column as the caller may see it, and the tally of what was decided."""
-    situations = rows.situations(cell.coordinate)
-    counts = _counts(situations, rows.weights)
-    effects, faults = effects_of(cell, counts)
-    limited, spent = beyond.limited, beyond.spent.get(cell.coordinate.of, _NO_ROWS)
-    if limited or spent:
-        situations = [
-            LIMITED
-            if row in limited and situation not in faults
-            else SPENT
-            if row in spent and effects[situation] is Effect.REVEAL
-            else situation
-            for row, situation in enumerate(situations)
-        ]
-        counts = _counts(situations, rows.weights)
-        effects |= {LIMITED: Effect.DENY, SPENT: Effect.DENY}
-    values, unopened = _values(cell, rows, situations, effects, masks)
-    tally = Tally(cell, rows, situations, counts, effects, faults, unopened, rows.weights, occurrences)
-    return values, tally
-
-
-def _counts(situations: Sequence[int], weights: list[int] | None) -> dict[int, int]:
-    if weights is None:
-        return Counter(situations)
-    counts: dict[int, int] = {}
-    for situation, weight in zip(situations, weights, strict=True):
-        counts[situation] = counts.get(situation, 0) + weight
-    return counts
-
-
-def effects_of(cell: SensitiveCell, situations: Iterable[int]) -> tuple[dict[int, Effect], frozenset[int]]:
-    """The effect of each situation that occurs; a fault is DENY (DESIGN.md, "How a decision is made", 7)."""
+def ruled(cell: SensitiveCell, rows: Rows) -> Ruled:
+    """What the rules say of one column; a fault is DENY (DESIGN.md, "How a decision is made", 7)."""
+    coordinate = cell.coordinate
+    counts = rows.counts(coordinate)
     if cell.opens is None:
-        return dict.fromkeys(situations, Effect.DENY), frozenset()
+        return Ruled(cell, rows.situations(coordinate), counts, dict.fromkeys(counts, Effect.DENY), _NO_ROWS)
+    table = cell.effects
+    try:
+        effects = {situation: table[situation] for situation in counts}
+        faults = _NO_ROWS
+    except DecisionFaultError:
+        effects, faults = _with_faults(cell, counts)
+    return Ruled(cell, rows.situations(coordinate), counts, effects, faults)
+
+
+def _with_faults(cell: SensitiveCell, situations: Iterable[int]) -> tuple[dict[int, Effect], frozenset[int]]:
     effects: dict[int, Effect] = {}
     faults = set()
     for situation in situations:
@@ -111,34 +105,84 @@ def effects_of(cell: SensitiveCell, situations: Iterable[int]) -> tuple[dict[int
     return effects, frozenset(faults)
 
 
-def _values(
-    cell: SensitiveCell, rows: Rows, situations: Sequence[int], effects: dict[int, Effect], masks: Masks
-) -> tuple[Sequence[Any], tuple[int, ...]]:
-    opens = cell.opens
-    if opens is None or not any(effects.values()):
-        return (None,) * rows.count, ()
-    blobs: Sequence[bytes | None] = rows.column(opens.index)
-    if not all(effects.values()):
-        blobs = [blob if effects[situation] else None for blob, situation in zip(blobs, situations, strict=True)]
-    values, unopened = _open(opens, blobs, rows)
-    if opens.convert is not None:
-        convert = opens.convert
-        values = [None if value is None else convert(value) for value in values]
-    if Effect.MASK in effects.values():
-        mask = masks[cell.coordinate.category]
-        values = [
-            mask(value) if value is not None and effects[situation] is Effect.MASK else value
-            for value, situation in zip(values, situations, strict=True)
+def disclose(
+    said: Ruled, rows: Rows, *, masks: Masks, occurrences: Occurrences, beyond: Beyond = NOTHING_BEYOND
+) -> tuple[Sequence[Any], Tally]:
+    """One column as the caller may see it, and the tally of what was decided."""
+    cell, situations, counts, effects, faults = said.cell, said.situations, said.counts, said.effects, said.faults
+    if beyond is not NOTHING_BEYOND:
+        limited, spent = beyond.limited, beyond.spent.get(cell.coordinate.of, _NO_ROWS)
+        situations = [
+            LIMITED
+            if row in limited and situation not in faults
+            else SPENT
+            if row in spent and effects[situation] is Effect.REVEAL
+            else situation
+            for row, situation in enumerate(situations)
         ]
-    return values, unopened
+        counts = rows.counted(situations)
+        effects = {**effects, LIMITED: Effect.DENY, SPENT: Effect.DENY}
+    values, unopened = _values(cell, rows, situations, counts, effects, masks)
+    return values, Tally(cell, rows, situations, counts, effects, faults, unopened, rows.weights, occurrences)
 
 
-def _open(opens: Sealed, blobs: Sequence[bytes | None], rows: Rows) -> tuple[list[Any], tuple[int, ...]]:
-    keys, ids = rows.data_keys(), rows.id_bytes(opens.row_index)
+def _values(  # noqa: PLR0913 - a column, and what is decided about it
+    cell: SensitiveCell,
+    rows: Rows,
+    situations: Sequence[int],
+    counts: Mapping[int, int],
+    effects: Mapping[int, Effect],
+    masks: Masks,
+) -> tuple[Sequence[Any], tuple[int, ...]]:
+    """The column as it is shown: what is denied stays closed, and so does what is masked once it is masked."""
+    opens = cell.opens
+    decided = {effects[situation] for situation in counts}
+    if opens is None or not (decided - _DENIED):
+        return (None,) * rows.count, ()
+    if len(decided) == 1:
+        (effect,) = decided
+        return _open(opens, rows, _shown_as(cell, opens, effect, masks))
+    values: list[Any] = [None] * rows.count
+    unopened: list[int] = []
+    for effect in decided - _DENIED:
+        alike = [row for row, situation in enumerate(situations) if effects[situation] is effect]
+        found, closed = _open(opens, rows, _shown_as(cell, opens, effect, masks), some=alike)
+        for row, value in zip(alike, found, strict=True):
+            values[row] = value
+        unopened += [alike[place] for place in closed]
+    return values, tuple(sorted(unopened))
+
+
+def _shown_as(cell: SensitiveCell, opens: Sealed, effect: Effect, masks: Masks) -> ShownAs | None:
+    return _masked(masks[cell.coordinate.category], opens.convert) if effect is Effect.MASK else opens.convert
+
+
+@cache
+def _masked(mask: ShownAs, convert: ShownAs | None) -> ShownAs:
+    """A mask, behind the conversion of a column if it has one: the same function for the same two."""
+    if convert is None:
+        return mask
+
+    def converted(text: str) -> Any:  # noqa: ANN401 - any JSON
+        value = convert(text)
+        return None if value is None else mask(value)
+
+    return converted
+
+
+def _open(
+    opens: Sealed, rows: Rows, shown_as: ShownAs | None, *, some: Sequence[int] | None = None
+) -> tuple[list[Any], tuple[int, ...]]:
+    """A column, or only `some` rows of it; and where among them a value cannot be opened."""
+    blobs: Sequence[bytes | None] = rows.column(opens.index)
+    keys: Sequence[DataKey | None] = rows.data_keys()
+    ids: Sequence[bytes] = rows.id_bytes(opens.row_index)
+    if some is not None:
+        blobs, keys, ids = ([column[row] for row in some] for column in (blobs, keys, ids))  # type: ignore[assignment]
     try:
-        return open_column(blobs, keys, ids, label=opens.label), ()
+        return rows.keys.open_column(blobs, keys, ids, label=opens.label, shown_as=shown_as), ()
     except SealedValueError:
-        values, unopened = _open_each(blobs, keys, ids, label=opens.label)
+        values, unopened = _open_each(blobs, keys, ids, label=opens.label, shown_as=shown_as)
         _log.error("%d values of %s cannot be opened", len(unopened), opens.label.decode().rstrip("\0"))
         return values, unopened
 
@@ -151,15 +195,20 @@ def open_texts(
 
 
 def _open_each(
-    blobs: Sequence[bytes | None], keys: Sequence[DataKey | None], ids: Sequence[bytes], *, label: bytes
-) -> tuple[list[str | None], tuple[int, ...]]:
+    blobs: Sequence[bytes | None],
+    keys: Sequence[DataKey | None],
+    ids: Sequence[bytes],
+    *,
+    label: bytes,
+    shown_as: ShownAs | None = None,
+) -> tuple[list[Any], tuple[int, ...]]:
     """Where one value cannot be opened, the others still can: the values, and the rows of those that cannot."""
-    values: list[str | None] = []
+    values: list[Any] = []
     unopened = []
     for row, cell in enumerate(zip(blobs, keys, ids, strict=True)):
         blob, key, row_id = cell
         try:
-            values.extend(open_column([blob], [key], [row_id], label=label))
+            values.extend(open_column([blob], [key], [row_id], label=label, shown_as=shown_as))
         except SealedValueError:
             values.append(None)
             unopened.append(row)

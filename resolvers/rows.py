@@ -1,6 +1,7 @@
 """Rows as a statement gave them, by column, and where in the answer each of them stands."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from struct import Struct
@@ -37,8 +38,9 @@ class Rows:
         self.count = len(records)
         self.columns: tuple[tuple[Any, ...], ...] = tuple(zip(*records, strict=True))
         self.weights = weights
-        self._keys = keys
+        self.keys = keys
         self._situations: dict[tuple[DataSubject, int], Sequence[int]] = {}
+        self._counts: dict[tuple[DataSubject, int] | None, Mapping[int, int]] = {}
         self._records: dict[tuple[DataSubject, int], list[list[Record]]] = {}
         self._data_keys: list[DataKey | None] | None = None
         self._bytes: dict[int, list[bytes]] = {}
@@ -63,6 +65,24 @@ class Rows:
             self._situations[place] = found
         return found
 
+    def counts(self, coordinate: Coordinate) -> Mapping[int, int]:
+        """How often each situation for a coordinate stands in the answer."""
+        columns = self.read.situations.get(coordinate.of)
+        place = None if columns is None or columns.nothing else (coordinate.of, columns.bit_of(coordinate))
+        found = self._counts.get(place)
+        if found is None:
+            found = self._counts[place] = self.counted(self.situations(coordinate))
+        return found
+
+    def counted(self, situations: Sequence[int]) -> Mapping[int, int]:
+        """How often each of the rows' situations stands in the answer."""
+        if self.weights is None:
+            return Counter(situations)
+        counts: dict[int, int] = {}
+        for situation, weight in zip(situations, self.weights, strict=True):
+            counts[situation] = counts.get(situation, 0) + weight
+        return counts
+
     def _told_of(self, columns: SituationColumns, situations: Sequence[int], category_bit: int) -> Sequence[int]:
         """The situations, UNCOVERED where no notice tells of this that the data subject agreed to (C75)."""
         if columns.covered is None:
@@ -78,12 +98,12 @@ class Rows:
             return (0,) * self.count
         if not columns.records and not columns.masks:
             return numbers[0] if len(numbers) == 1 else [reduce(or_, bits) for bits in zip(*numbers, strict=True)]
-        found = [0] * self.count
+        found = [
+            records[0][0] if len(records) == 1 else reduce(or_, (bits for bits, _, _ in records), 0)
+            for records in self._recorded(columns, of, category_bit)
+        ]
         for number in numbers:
             found = list(map(or_, found, number))
-        for row, records in enumerate(self._recorded(columns, of, category_bit)):
-            for bits, _, _ in records:
-                found[row] |= bits
         return found
 
     def _recorded(self, columns: SituationColumns, of: DataSubject, category_bit: int) -> "Sequence[list[Record]]":
@@ -95,7 +115,7 @@ class Rows:
             for letter, index in columns.records:
                 for records, packed in zip(found, self.column(index), strict=True):
                     if packed is not None:
-                        records.extend((bits, letter, record) for bits, record in _unpack(packed))
+                        records += [(bits, letter, record) for bits, record in _unpack(packed)]
             for mask, index in columns.masks:
                 for records, packed in zip(found, self.column(index), strict=True):
                     if packed is not None:
@@ -144,10 +164,7 @@ class Rows:
             wrapped, owner, retention = self.read.wrapped_index, self.read.owner_index, self.read.noun.retention
             if wrapped is None or owner is None or retention is None:
                 return [None] * self.count
-            self._data_keys = [
-                self._keys.find(blob, person_id=person, retention=retention)
-                for blob, person in zip(self.column(wrapped), self.column(owner), strict=True)
-            ]
+            self._data_keys = self.keys.column(self.column(wrapped), self.column(owner), retention=retention)
         return self._data_keys
 
     def id_bytes(self, index: int) -> list[bytes]:

@@ -18,15 +18,14 @@ from privacy.statistics_releases import USUAL, StatisticsSettings
 from resolvers.arguments import NO_ARGUMENTS, Arguments
 from resolvers.asides import Asked, Notes, Question, project
 from resolvers.ceilings import rows_beyond
-from resolvers.connections import NO_ROWS, ConnectionPage
-from resolvers.disclosure import Beyond, Tally, disclose
+from resolvers.connections import ALONE, NO_ROWS, Around, ConnectionPage, Edges
+from resolvers.disclosure import NOTHING_BEYOND, Tally, disclose, ruled
 from resolvers.field_access import Planner
 from resolvers.global_ids import row_under
 from resolvers.lookups import Lookup, looked_up
 from resolvers.masks import Masks
 from resolvers.plan import (
     AsideCell,
-    Cell,
     Connection,
     ConnectionCell,
     Constant,
@@ -194,12 +193,13 @@ async def _root_connection(root: RootConnection, run: Run) -> dict[str, Any]:
     elif connection.looked_up:
         run.missed.append((root.key,))
     counts = await page.counts(None, run.records)
-    nodes = {
-        view.key: await _nodes(view, rows, run, partial(listed_at_root, rows.count, (root.key, view.key)))
+    around = Around(counts.get(None, NO_ROWS), page.overflows(records))
+    edges = {
+        view.key: await _edges(page, view, rows, run, partial(listed_at_root, rows.count, (root.key, view.key)))
         for view in _views(connection)
     }
-    around = counts.get(None, NO_ROWS)
-    return page.answer(rows, range(rows.count), nodes=nodes, counts=around, more=page.overflows(records))
+    (answer,) = page.answers(rows, (range(rows.count),), edges=edges, around=(around,))
+    return answer
 
 
 async def _count_people(read: Read, count: int, run: Run) -> None:
@@ -207,33 +207,43 @@ async def _count_people(read: Read, count: int, run: Run) -> None:
         await run.count_people(count)
 
 
-async def _objects(shape: Shape, rows: Rows, run: Run, occurrences: Occurrences) -> list[dict[str, Any]]:
+async def _objects(shape: Shape, rows: Rows, run: Run, occurrences: Occurrences) -> Sequence[dict[str, Any]]:
     """The object of each row."""
     if not rows.count:
-        return []
-    beyond = await rows_beyond(shape.cells, rows, run.count_rows, run.spending)
-    columns = [await _column(cell, rows, run, occurrences, beyond) for cell in shape.cells]
+        return ()
+    said = [ruled(cell, rows) for cell in shape.cells if isinstance(cell, SensitiveCell)]
+    beyond = await rows_beyond(said, rows, run.count_rows, run.spending) if said else NOTHING_BEYOND
+    rulings = iter(said)
+    columns: list[Sequence[Any]] = []
+    for cell in shape.cells:
+        if isinstance(cell, SensitiveCell):
+            values, tally = disclose(next(rulings), rows, masks=run.masks, occurrences=occurrences, beyond=beyond)
+            run.tallies.append(tally)
+            columns.append(values)
+        elif isinstance(cell, PublicCell | IdCell | Constant):
+            columns.append(_plain(cell, rows))
+        else:
+            columns.append(await _below(cell, rows, run, occurrences))
     if not columns:
         return [{} for _ in range(rows.count)]
     return list(map(shape.make, *columns))
 
 
-async def _column(  # noqa: PLR0911 - a table
-    cell: Cell, rows: Rows, run: Run, occurrences: Occurrences, beyond: Beyond
-) -> Sequence[Any]:
-    if isinstance(cell, SensitiveCell):
-        values, tally = disclose(cell, rows, masks=run.masks, occurrences=occurrences, beyond=beyond)
-        run.tallies.append(tally)
-        return values
+def _plain(cell: PublicCell | IdCell | Constant, rows: Rows) -> Sequence[Any]:
+    """A column that nothing is decided about."""
     if isinstance(cell, PublicCell):
-        column = rows.column(cell.index)
-        convert = cell.convert
+        column, convert = rows.column(cell.index), cell.convert
         return column if convert is None else [None if value is None else convert(value) for value in column]
     if isinstance(cell, IdCell):
         node_type = cell.node_type
         return [to_global(node_type, row) for row in rows.column(cell.index)]
-    if isinstance(cell, Constant):
-        return (cell.value,) * rows.count
+    return (cell.value,) * rows.count
+
+
+async def _below(
+    cell: LinkCell | AsideCell | ListCell | ConnectionCell, rows: Rows, run: Run, occurrences: Occurrences
+) -> Sequence[Any]:
+    """A column of what stands behind the rows: read by a statement of its own."""
     if isinstance(cell, LinkCell):
         return await _linked(cell, rows, run, occurrences)
     if isinstance(cell, AsideCell):
@@ -268,7 +278,7 @@ async def _linked(cell: LinkCell, rows: Rows, run: Run, occurrences: Occurrences
 
 async def _lists(cell: ListCell, rows: Rows, run: Run, occurrences: Occurrences) -> Sequence[Any]:
     parents = rows.column(cell.index)
-    level, groups, _ = await _below(cell.level.read, rows, parents, run, None)
+    level, groups, _ = await _children(cell.level.read, rows, parents, run, None)
     path = listed(occurrences, parents, groups, (cell.key,), ())
     objects = await _objects(cell.level.shape, level, run, path)
     return [[objects[row] for row in groups.get(parent, ())] for parent in parents]
@@ -277,50 +287,52 @@ async def _lists(cell: ListCell, rows: Rows, run: Run, occurrences: Occurrences)
 async def _connections(cell: ConnectionCell, rows: Rows, run: Run, occurrences: Occurrences) -> Sequence[Any]:
     connection, parents = cell.connection, rows.column(cell.index)
     page = _page(connection, run)
-    level, groups, overflowing = await _below(connection.read, rows, parents, run, page)
+    level, groups, overflowing = await _children(connection.read, rows, parents, run, page)
     counts = await page.counts(list(dict.fromkeys(parents)), run.records)
-    nodes = {
-        view.key: await _nodes(
-            view,
-            level,
-            run,
-            partial(listed, occurrences, parents, groups, (cell.key, view.key)),
+    edges = {
+        view.key: await _edges(
+            page, view, level, run, partial(listed, occurrences, parents, groups, (cell.key, view.key))
         )
         for view in _views(connection)
     }
-    return [
-        page.answer(
-            level,
-            groups.get(parent, ()),
-            nodes=nodes,
-            counts=counts.get(parent, NO_ROWS),
-            more=parent in overflowing,
-        )
+    around = [
+        Around(counts.get(parent, NO_ROWS), parent in overflowing) if counts or overflowing else ALONE
         for parent in parents
     ]
+    return page.answers(level, [groups.get(parent, ()) for parent in parents], edges=edges, around=around)
 
 
-async def _below(
+async def _children(
     read: Read, rows: Rows, parents: Sequence[Any], run: Run, page: ConnectionPage | None
 ) -> tuple[Rows, dict[Any, list[int]], set[Any]]:
     """The rows below some parents, which of them stand below which, and the parents with more than a page."""
     distinct = list(dict.fromkeys(parents))
     local = {**(page.local if page else {}), "keys": distinct}
-    found: dict[Any, list[Any]] = {}
-    for record in await run.records(read.statement, local) if distinct else ():
-        found.setdefault(record[read.parent_index], []).append(record)
-    overflowing = {parent for parent, records in found.items() if page and page.overflows(records)}
-    records: list[Any] = []
+    records = await run.records(read.statement, local) if distinct else ()
     groups: dict[Any, list[int]] = {}
-    for parent, group in found.items():
-        kept = page.kept(group) if page else group
-        groups[parent] = list(range(len(records), len(records) + len(kept)))
-        records.extend(kept)
+    for place, record in enumerate(records):
+        groups.setdefault(record[read.parent_index], []).append(place)
+    overflowing: set[Any] = set()
+    if page is not None:
+        overflowing = {parent for parent, places in groups.items() if page.overflows(places)}
+        if overflowing or page.backward:
+            groups = {parent: list(page.kept(places)) for parent, places in groups.items()}
+            records, groups = _kept(records, groups)
     weights = None
     if rows.weights is not None or len(distinct) != len(parents):
         times = _times(parents, rows.weights)
         weights = [times[record[read.parent_index]] for record in records]
     return Rows(read, records, keys=run.keys, weights=weights), groups, overflowing
+
+
+def _kept(records: Sequence[Any], groups: Mapping[Any, list[int]]) -> tuple[list[Any], dict[Any, list[int]]]:
+    """Of some records those that stand in a group, group by group, and where they stand now."""
+    kept: list[Any] = []
+    placed: dict[Any, list[int]] = {}
+    for parent, places in groups.items():
+        placed[parent] = list(range(len(kept), len(kept) + len(places)))
+        kept += [records[place] for place in places]
+    return kept, placed
 
 
 def _times(keys: Sequence[Any], weights: list[int] | None) -> dict[Any, int]:
@@ -340,12 +352,11 @@ def _views(connection: Connection) -> Iterator[View]:
     return (part for part in connection.parts if isinstance(part, View))
 
 
-async def _nodes(
-    view: View, rows: Rows, run: Run, place: Callable[[Path], Occurrences]
-) -> dict[str, list[dict[str, Any]]]:
-    """The nodes of one `edges` selection, by response key."""
-    return {
+async def _edges(page: ConnectionPage, view: View, rows: Rows, run: Run, place: Callable[[Path], Occurrences]) -> Edges:
+    """The edges of one `edges` selection."""
+    nodes = {
         part.key: await _objects(part.shape, rows, run, place((part.key,)))
         for part in view.parts
         if part.shape is not None
     }
+    return page.edges(view, rows, nodes)

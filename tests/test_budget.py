@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from authz.vocabulary import DataSubject, Effect
 from models.database import connect_once
 from models.vocabulary import Category, Purpose, Role
 from resolvers.ceilings import rows_beyond
+from resolvers.disclosure import Ruled
 from resolvers.plan import SensitiveCell
 from tests.conftest import GRAPHQL, TLS, running_server
 from tests.inprocess import handler, in_process, reasons, shown
@@ -272,16 +274,20 @@ def test_only_what_the_budget_refuses_says_when_to_ask_again(asked):
 def test_a_person_of_whom_one_cell_or_another_is_revealed_counts():
     people = [uuid4() for _ in range(3)]
     by_category = {Category.RELAY: (1, 0, 0), Category.TAG: (0, 1, 0)}
-    rows = SimpleNamespace(
-        count=3, situations=lambda coordinate: by_category[coordinate.category], people=lambda _: people
-    )
+    rows = SimpleNamespace(count=3, people=lambda _: people)
     effects = {0: Effect.MASK, 1: Effect.REVEAL}
-    cells = [
-        SensitiveCell(category, Coordinate(category, category, DataSubject.USER), category, effects, "opens", None)
-        for category in by_category
+    said = [
+        Ruled(
+            SensitiveCell(category, Coordinate(category, category, DataSubject.USER), category, effects, "opens", None),
+            situations,
+            Counter(situations),
+            effects,
+            frozenset(),
+        )
+        for category, situations in by_category.items()
     ]
     spending = mock.Mock(beyond=mock.AsyncMock(return_value={people[1]}))
-    beyond = asyncio.run(rows_beyond(cells, rows, None, spending))
+    beyond = asyncio.run(rows_beyond(said, rows, None, spending))
     spending.beyond.assert_awaited_once_with(people[:2])
     assert beyond.spent == {DataSubject.USER: {1}}
 

@@ -9,7 +9,7 @@ GUIDE = (ROOT / "docs" / "operators.md").read_text()
 ROOMS = ("authz", "ledger", "models", "privacy", "resolvers", "schema", "vault")
 SETTING = re.compile(r"NEEDFUL_[A-Z]+(?:_[A-Z]+)*")
 SOUNDED = re.compile(r"\bsound\(\s*([A-Z]+)\b")
-TASK = re.compile(r'^ +(?:"(\w+)": (?:partial\(|operating\.)|tasks\["(\w+)"\] = )', re.MULTILINE)
+TASK = re.compile(r'^ +(?:"(\w+)": (?:partial\(|operating\.|service\.)|tasks\["(\w+)"\] = )', re.MULTILINE)
 
 
 def read_by_the_code() -> set[str]:

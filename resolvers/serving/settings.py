@@ -25,6 +25,8 @@ BESIDE_POOL = 4
 """Connections that a worker has of its own: for revocations, for rulesets, for rates, for the ledger."""
 MOST_CONNECTIONS = 80
 """Of all workers together, of the 100 that PostgreSQL has: some are left for commands."""
+MOST_KEPT = 20_000
+"""Some 10 MB."""
 _LONGEST_SETTING = 12
 
 
@@ -63,6 +65,8 @@ class Settings:
     """For how long the glass may be broken (C55)."""
     ledger_milliseconds: int = 250
     """How long an answer waits for its row in the ledger; what has none by then is withheld (C59)."""
+    most_kept: int = MOST_KEPT
+    """Values that a worker keeps as it showed them, for half a minute at most; 0: none."""
     operating: OperatingSettings = field(default_factory=OperatingSettings)
 
     statistics: StatisticsSettings = USUAL
@@ -103,6 +107,7 @@ class Settings:
             glass_minutes=_number(environ, GLASS_MINUTES, default.glass_minutes, range(1, MOST_MINUTES + 1)),
             bundle=bundle_of(environ),
             lock_minutes=_number(environ, "NEEDFUL_LOCK_MINUTES", default.lock_minutes, range(1, 100_000)),
+            most_kept=_number(environ, "NEEDFUL_VALUES_KEPT", default.most_kept, range(1_000_001)),
             operating=OperatingSettings.read(environ),
             statistics=read_statistics(environ),
             grant_days=_number(environ, "NEEDFUL_GRANT_DAYS", 0, range(10_000))

@@ -12,6 +12,7 @@ WRONG = {
     "NEEDFUL_SERVICE_LEVEL": ["high", "99%", "100% under 1s over 5m", "99% under 0s over 5m", "99% under 1s over 25h"],
     "NEEDFUL_ALARM_URL": ["nowhere", "http://alarms.example.cn/x", "ftp://127.0.0.1/x", "https://"],
     "NEEDFUL_SEALER_LAG": ["0", "-1", "1.5", "a minute", "86401", "٣"],
+    "NEEDFUL_VALUES_KEPT": ["-1", "1000001", "all", ""],
     "NEEDFUL_LEDGER_MILLISECONDS": ["0", "9", "10001", "fast", "0.25", ""],
     "NEEDFUL_GRANT_DAYS": ["-1", "10000", "half a year", "1e3", ""],
     "NEEDFUL_AUDIENCE_LEAST": ["0", "-1", "ten", "10001"],

@@ -80,7 +80,7 @@ def test_the_key_cache_is_bounded_and_never_answers_for_another_person():
     keys = [new_data_key(KEYRING, person, retention=1) for person in people]
     for person, key in zip(people, keys, strict=True):
         cache.get(key.wrapped, person_id=person, retention=1)
-    assert len(cache._keys) == 2
+        assert len(cache._keys) + len(cache._earlier) <= 2 * 2
     with pytest.raises(SealedValueError):
         cache.get(keys[-1].wrapped, person_id=people[0], retention=1)
 
