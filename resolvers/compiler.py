@@ -18,6 +18,7 @@ from models.vocabulary import Purpose, Role
 from resolvers import statements
 from resolvers.arguments import Arguments, read_arguments
 from resolvers.asides import Asked, RowAside, asked_of
+from resolvers.joining import joined
 from resolvers.levels import LevelWork
 from resolvers.nouns import BlindFilter, CampaignFilter, Children, Convert, Link, Noun, Public, SealedColumn
 from resolvers.paging import AUDIENCE_PAGE, LARGEST_PAGE, page_size
@@ -126,13 +127,13 @@ class _Work:
             return self._viewer(field)
         arguments = read_arguments(self._field("Query", field.name), field.node)
         if field.name in _MANY:
-            return RootConnection(
-                field.key, self._connection(field, NOUNS[_MANY[field.name]], "Query", None, field.key)
-            )
+            connection = self._connection(field, NOUNS[_MANY[field.name]], "Query", None, field.key)
+            return RootConnection(field.key, connection)
         if field.name in ASIDES:
             return RootBeside(field.key, ASIDES[field.name], arguments, self._asked("Query", field))
         noun = self._noun_of_node(arguments) if field.name == "node" else NOUNS[_SINGLE[field.name]]
-        return RootRow(field.key, arguments, self._node_type(noun), self.row(noun, field.below, field.key))
+        level = self.row(noun, field.below, field.key)
+        return RootRow(field.key, arguments, self._node_type(noun), level, joined(level))
 
     def _noun_of_node(self, arguments: Arguments) -> Noun:
         """The noun that a `node` id names: part of the plan's key, since it decides what is selected."""

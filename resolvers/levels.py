@@ -93,4 +93,5 @@ class LevelWork:
             sort_indexes=self.sort,
             situations=self._situations,
             people=self._people,
+            width=len(self.columns.positions),
         )

@@ -187,6 +187,16 @@ class Read:
     situations: Mapping[DataSubject, SituationColumns]
     people: Mapping[DataSubject, int]
     """Where the person stands that each data subject is."""
+    width: int
+    """How many columns it gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """One statement for several levels: its one row holds the rows of each, an array or, without rows, null."""
+
+    statement: Statement
+    reads: tuple[Read, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +276,7 @@ class RootRow:
     arguments: Arguments
     node_type: NodeType
     level: Level
+    joined: Joined | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ from resolvers.plan import (
     ConnectionCell,
     Constant,
     IdCell,
+    Joined,
+    Level,
     LinkCell,
     ListCell,
     Plan,
@@ -79,6 +81,8 @@ class Run:
     missed: list[Path] = field(default_factory=list)
     """Where ids or full values were asked for that do not exist for the caller."""
     lookups: list[Lookup] = field(default_factory=list)
+    at_hand: dict[int, Sequence[Any]] = field(default_factory=dict)
+    """Rows that were read ahead, by the id of their `Read`."""
     notes: Notes = field(default_factory=Notes)
     """What was told beside the plan."""
     planner: Planner | None = None
@@ -87,11 +91,6 @@ class Run:
     """Signs what a person agreed to, for the person."""
     statistics: StatisticsSettings = USUAL
     """The least group of statistics, and the questions of a month."""
-
-    async def rows(self, read: Read, local: Mapping[str, Any], *, weights: list[int] | None = None) -> Rows:
-        """Run one statement."""
-        records = await self.records(read.statement, local)
-        return Rows(read, records, keys=self.keys, weights=weights)
 
     def question(self, arguments: Arguments, asked: Asked) -> Question:
         """A field that is answered beside the plan."""
@@ -112,6 +111,21 @@ class Run:
             statistics=self.statistics,
         )
 
+    async def joined(self, joined: Joined, local: Mapping[str, Any]) -> None:
+        """Read several levels at once: the rows of each are at hand when its turn comes."""
+        ((*levels,),) = await self.records(joined.statement, local)
+        for one, records in zip(joined.reads, levels, strict=True):
+            self.at_hand[id(one)] = records or ()
+
+    async def below(self, read: Read, local: Mapping[str, Any], index: int) -> Sequence[Any]:
+        """The raw rows of a level for the keys of `local`, each of which has one of them in the column at `index`."""
+        records = self.at_hand.pop(id(read), None)
+        if records is None:
+            return await self.records(read.statement, local)
+        # What was read at once was read for all rows above, also for those that no page has room for.
+        keys = frozenset(local["keys"])
+        return [record for record in records if record[index] in keys]
+
     async def records(self, text: Statement, local: Mapping[str, Any]) -> Sequence[Any]:
         """The raw rows of a statement, bound to the caller's and the level's own values."""
         found: Sequence[Any] = await self.fetch(text.sql, *text.values({**self.caller, **local}))
@@ -129,7 +143,7 @@ async def run_written(plan: Plan, run: Run, row: Any) -> Any:  # noqa: ANN401 - 
     if not isinstance(root, RootWritten):
         message = "a plan that shows nothing written"
         raise TypeError(message)
-    return await _one(root.level.read, root.level.shape, run, row=row, path=(root.key,))
+    return await _one(root.level, run, row=row, path=(root.key,))
 
 
 async def _root(root: Root, run: Run) -> Any:  # noqa: ANN401 - any JSON
@@ -149,11 +163,17 @@ async def _root(root: Root, run: Run) -> Any:  # noqa: ANN401 - any JSON
 
 async def _root_row(root: RootRow, run: Run) -> Any:  # noqa: ANN401 - any JSON
     row = row_under(root.arguments.values(run.variables)["id"], root.node_type, argument="id")
-    return await _one(root.level.read, root.level.shape, run, row=row, path=(root.key,))
+    if root.joined is not None:
+        await run.joined(root.joined, {"id": row})
+    return await _one(root.level, run, row=row, path=(root.key,))
 
 
-async def _one(read: Read, shape: Shape, run: Run, *, row: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
-    rows = await run.rows(read, {"id": row})
+async def _one(level: Level, run: Run, *, row: Any, path: Path) -> Any:  # noqa: ANN401 - an id, any JSON
+    read, shape = level.read, level.shape
+    records = run.at_hand.pop(id(read), None)
+    if records is None:
+        records = await run.records(read.statement, {"id": row})
+    rows = Rows(read, records, keys=run.keys, weights=None)
     if not rows.count:
         run.missed.append(path)
         return None
@@ -166,7 +186,7 @@ async def _viewer(root: RootViewer, run: Run) -> dict[str, Any]:
     users = {}
     for key, level in root.users:
         person = run.subject.person
-        users[key] = person and await _one(level.read, level.shape, run, row=person, path=(root.key, key))
+        users[key] = person and await _one(level, run, row=person, path=(root.key, key))
     besides = {
         key: project(asked, await BESIDE_VIEWER[name](run.question(NO_ARGUMENTS, asked)))
         for key, name, asked in root.besides
@@ -265,7 +285,7 @@ async def _linked(cell: LinkCell, rows: Rows, run: Run, occurrences: Occurrences
     if not distinct:
         return (None,) * rows.count
     read = cell.level.read
-    records = await run.records(read.statement, {"keys": distinct})
+    records = await run.below(read, {"keys": distinct}, read.id_index)
     found = {record[read.id_index]: place for place, record in enumerate(records)}
     weights = None
     if rows.weights is not None or len(distinct) != len(keys):
@@ -306,12 +326,13 @@ async def _children(
     read: Read, rows: Rows, parents: Sequence[Any], run: Run, page: ConnectionPage | None
 ) -> tuple[Rows, dict[Any, list[int]], set[Any]]:
     """The rows below some parents, which of them stand below which, and the parents with more than a page."""
+    parent_index = _parent_index(read)
     distinct = list(dict.fromkeys(parents))
     local = {**(page.local if page else {}), "keys": distinct}
-    records = await run.records(read.statement, local) if distinct else ()
+    records = await run.below(read, local, parent_index) if distinct else ()
     groups: dict[Any, list[int]] = {}
     for place, record in enumerate(records):
-        groups.setdefault(record[read.parent_index], []).append(place)
+        groups.setdefault(record[parent_index], []).append(place)
     overflowing: set[Any] = set()
     if page is not None:
         overflowing = {parent for parent, places in groups.items() if page.overflows(places)}
@@ -321,8 +342,15 @@ async def _children(
     weights = None
     if rows.weights is not None or len(distinct) != len(parents):
         times = _times(parents, rows.weights)
-        weights = [times[record[read.parent_index]] for record in records]
+        weights = [times[record[parent_index]] for record in records]
     return Rows(read, records, keys=run.keys, weights=weights), groups, overflowing
+
+
+def _parent_index(read: Read) -> int:
+    if read.parent_index is None:
+        message = "a level that stands below nothing"
+        raise TypeError(message)
+    return read.parent_index
 
 
 def _kept(records: Sequence[Any], groups: Mapping[Any, list[int]]) -> tuple[list[Any], dict[Any, list[int]]]:
