@@ -45,6 +45,7 @@ from models.embedded import Database
 from models.faults import NO_ANSWER
 from models.installation import Installation
 from models.logs import configure
+from models.read_connections import ReadConnections, read_connections
 from privacy.assessments import keep_asking
 from privacy.duties import officer_appointed
 from privacy.minor_scan import keep_scanning
@@ -118,11 +119,12 @@ def build_app(installation: Installation, database: Database, settings: Settings
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with (
             connect(database.application, min_size=2, max_size=settings.pool_size) as pool,
+            read_connections(pool, size=settings.pool_size) as reading,
             AsyncExitStack() as closing,
         ):
             key_file = KeyFile(installation.token_keys_path, demo=installation.demo)
             own = partial(connect_once, database.application)
-            service = build_service(installation, pool, settings, key_file, connect=own)
+            service = build_service(installation, pool, settings, key_file, connect=own, reading=reading)
             recorder = service.recorder
             closing.push_async_callback(recorder.close)
             with suppress(*NO_ANSWER):
@@ -168,6 +170,7 @@ def build_app(installation: Installation, database: Database, settings: Settings
                 place,
                 recorder=recorder,
                 pool=pool,
+                reading=reading,
                 checks=_checks(standing, rereading, rulesets, wrapping, pool),
                 paths=frozenset(route.path for route in routes if isinstance(route, Route)),
                 token=metrics_token(installation.metrics_token_path),
@@ -296,8 +299,12 @@ def build_service(  # noqa: PLR0913 - what a service is built from
     *,
     connect: Connect,
     rulesets: Rulesets | None = None,
+    reading: ReadConnections | None = None,
 ) -> Service:
-    """The service that answers once its rulesets have learned one; `connect` gives connections beside the pool."""
+    """The service that answers once its rulesets have learned one; `connect` gives connections beside the pool.
+
+    Reads take theirs from `reading`, or else from the pool.
+    """
     tokens = key_file or KeyFile(installation.token_keys_path, demo=installation.demo)
     schema = build_schema()
     rulesets = rulesets or Rulesets(build_catalogue(schema), utc_now, law=settings.bundle.law)
@@ -339,6 +346,7 @@ def build_service(  # noqa: PLR0913 - what a service is built from
         ),
         writer=Writer.over(schema, pool, reader, pool_size=settings.pool_size),
         registered=Registered(pool),
+        reading=reading or pool,
         recorder=Recorder(connect, seconds=settings.ledger_milliseconds / 1000),
         glasses=BrokenGlasses(settings.glass_minutes),
         lapses=lapses,

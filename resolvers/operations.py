@@ -29,6 +29,7 @@ from ledger.recorder import NotRecordedError, Recorder
 from ledger.rows import Kind, Operation, Outcome, withheld
 from models.faults import NO_ANSWER
 from models.global_ids import from_global
+from models.read_connections import ReadConnections
 from models.vocabulary import Purpose
 from resolvers.compiler import Compiler
 from resolvers.documents import MAX_ERRORS, Document, Documents
@@ -77,6 +78,8 @@ class Service:
     rulesets: Rulesets
     reader: Reader
     pool: "asyncpg.Pool[asyncpg.Record]"
+    reading: "asyncpg.Pool[asyncpg.Record] | ReadConnections"
+    """Where reads take their connections from: they begin no transaction."""
     documents: Documents
     accounts: Accounts
     writer: Writer
@@ -268,7 +271,7 @@ class _Execution:
         core_data = self._core()
         heading = Heading(self.purpose.value, self.snapshot.ruleset.number, uuid4(), self.glass)
         try:
-            async with self.service.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            async with self.service.reading.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 run = await self._run(connection)
                 data = await run_plan(self.plan, run)
         except NO_ANSWER as fault:

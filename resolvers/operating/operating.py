@@ -20,6 +20,7 @@ from ledger.alarms import Alarms
 from ledger.recorder import Recorder
 from ledger.rows import Kind, Operation
 from models.installation import InstallationError
+from models.read_connections import ReadConnections
 from resolvers.operating.metrics import MEDIA_TYPE, Metrics
 from resolvers.operating.metrics_token import may_read_metrics
 from resolvers.operating.observing import Observers
@@ -96,6 +97,7 @@ class Operating:
         *,
         recorder: Recorder,
         pool: Any,  # noqa: ANN401 - asyncpg's pool
+        reading: ReadConnections,
         checks: Sequence[Check],
         paths: frozenset[str],
         token: str,
@@ -116,6 +118,7 @@ class Operating:
         level = LevelWatch(settings.level, alarms.sound) if settings.level else None
         silence = 60.0 * settings.most_silence
         watch = Watch(pool, recorder, metrics, refusals, level, alarms.sound, settings.most_lag, most_silence=silence)
+        watch.reading = reading
         readiness = Readiness((*checks, *_own_checks(watch)), clock)
         observers = Observers(metrics, refusals, level, paths)
         return cls(metrics, alarms, refusals, watch, readiness, observers, hook, token, place.number)

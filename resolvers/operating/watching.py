@@ -11,6 +11,7 @@ from typing import Any
 from ledger.alarms import Sound
 from ledger.recorder import Recorder
 from models.faults import NO_ANSWER
+from models.read_connections import ReadConnections, waiting
 from resolvers.operating.metrics import Metrics
 from resolvers.operating.refusals import EVERY_SECONDS, Refusals
 from resolvers.operating.service_level import LevelWatch
@@ -80,6 +81,8 @@ class Watch:
     sealing: Sealing = field(default_factory=Sealing)
     most_silence: float = 600.0
     """Seconds for which no scheduler may have said that it lives."""
+    reading: ReadConnections | None = None
+    """Connections of the pool that reads keep."""
     silence: float = 0.0
     """Seconds since a scheduler last said that it lives."""
     _wrong: set[str] = field(default_factory=set)
@@ -126,8 +129,8 @@ class Watch:
             unindexed_rows=self.sealing.unindexed,
             scheduler_silent_seconds=self.silence,
             pool_connections=size,
-            pool_in_use=size - self.pool.get_idle_size(),
-            pool_waiting=_waiting(self.pool),
+            pool_in_use=size - self._idle(),
+            pool_waiting=waiting(self.pool),
             service_level_below=self.level is not None and self.level.below,
         )
         self._judge(SEALER_LAG, wrong=self.lags, rows=self.sealing.unsealed)
@@ -158,9 +161,14 @@ class Watch:
 
     def pool_taken(self) -> str | None:
         """How many wait for a database connection, where all are taken; or None."""
-        if self.pool.get_size() < self.pool.get_max_size() or self.pool.get_idle_size():
+        if self.pool.get_size() < self.pool.get_max_size() or self._idle():
             return None
-        return f"All database connections are in use, and {_waiting(self.pool)} wait for one."
+        return f"All database connections are in use, and {waiting(self.pool)} wait for one."
+
+    def _idle(self) -> int:
+        """Connections that nobody uses: of the pool, and those that reads keep."""
+        kept = self.reading.idle if self.reading else 0
+        return int(self.pool.get_idle_size()) + kept
 
     def _judge(self, code: str, *, wrong: bool, **detail: int) -> None:
         if wrong and code not in self._wrong:
@@ -169,8 +177,3 @@ class Watch:
         elif not wrong and code in self._wrong:
             self._wrong.remove(code)
             _log.warning("over: %s", code)
-
-
-def _waiting(pool: Any) -> int:  # noqa: ANN401 - asyncpg's pool
-    # The pool has no public name for those who wait.
-    return len(pool._queue._getters)  # noqa: SLF001
