@@ -80,17 +80,15 @@ def reason_of(tally: Tally, situation: int) -> Reason:
 
 def ruled(cell: SensitiveCell, rows: Rows) -> Ruled:
     """What the rules say of one column; a fault is DENY (DESIGN.md, "How a decision is made", 7)."""
-    coordinate = cell.coordinate
-    counts = rows.counts(coordinate)
+    situations, counts = rows.judged(cell.coordinate)
     if cell.opens is None:
-        return Ruled(cell, rows.situations(coordinate), counts, dict.fromkeys(counts, Effect.DENY), _NO_ROWS)
+        return Ruled(cell, situations, counts, dict.fromkeys(counts, Effect.DENY), _NO_ROWS)
     table = cell.effects
     try:
-        effects = {situation: table[situation] for situation in counts}
-        faults = _NO_ROWS
+        effects, faults = {situation: table[situation] for situation in counts}, _NO_ROWS
     except DecisionFaultError:
         effects, faults = _with_faults(cell, counts)
-    return Ruled(cell, rows.situations(coordinate), counts, effects, faults)
+    return Ruled(cell, situations, counts, effects, faults)
 
 
 def _with_faults(cell: SensitiveCell, situations: Iterable[int]) -> tuple[dict[int, Effect], frozenset[int]]:
@@ -122,22 +120,17 @@ def disclose(
         ]
         counts = rows.counted(situations)
         effects = {**effects, LIMITED: Effect.DENY, SPENT: Effect.DENY}
-    values, unopened = _values(cell, rows, situations, counts, effects, masks)
+    values, unopened = _values(cell, rows, situations, effects, masks)
     return values, Tally(cell, rows, situations, counts, effects, faults, unopened, rows.weights, occurrences)
 
 
-def _values(  # noqa: PLR0913 - a column, and what is decided about it
-    cell: SensitiveCell,
-    rows: Rows,
-    situations: Sequence[int],
-    counts: Mapping[int, int],
-    effects: Mapping[int, Effect],
-    masks: Masks,
+def _values(
+    cell: SensitiveCell, rows: Rows, situations: Sequence[int], effects: Mapping[int, Effect], masks: Masks
 ) -> tuple[Sequence[Any], tuple[int, ...]]:
     """The column as it is shown: what is denied stays closed, and so does what is masked once it is masked."""
     opens = cell.opens
-    decided = {effects[situation] for situation in counts}
-    if opens is None or not (decided - _DENIED):
+    decided = set(effects.values())
+    if opens is None or decided == _DENIED:
         return (None,) * rows.count, ()
     if len(decided) == 1:
         (effect,) = decided

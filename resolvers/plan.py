@@ -6,7 +6,7 @@ executes it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from authz.catalogue import Coordinate
@@ -189,6 +189,8 @@ class Read:
     """Where the person stands that each data subject is."""
     width: int
     """How many columns it gives."""
+    places: dict[str, tuple[DataSubject | None, int]] = field(default_factory=dict, compare=False)
+    """By coordinate, what its rows have one situation for: found when it is first needed."""
 
 
 @dataclass(frozen=True, slots=True)

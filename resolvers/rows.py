@@ -39,8 +39,7 @@ class Rows:
         self.columns: tuple[tuple[Any, ...], ...] = tuple(zip(*records, strict=True))
         self.weights = weights
         self.keys = keys
-        self._situations: dict[tuple[DataSubject, int], Sequence[int]] = {}
-        self._counts: dict[tuple[DataSubject, int] | None, Mapping[int, int]] = {}
+        self._judged: dict[tuple[DataSubject | None, int], tuple[Sequence[int], Mapping[int, int]]] = {}
         self._records: dict[tuple[DataSubject, int], list[list[Record]]] = {}
         self._data_keys: list[DataKey | None] | None = None
         self._bytes: dict[int, list[bytes]] = {}
@@ -51,27 +50,36 @@ class Rows:
 
     def situations(self, coordinate: Coordinate) -> Sequence[int]:
         """The situation of each row for a coordinate: for its data subject and category."""
-        of = coordinate.of
-        columns = self.read.situations.get(of)
-        if columns is None or columns.nothing:
-            return (0,) * self.count
-        place = (of, columns.bit_of(coordinate))
-        found = self._situations.get(place)
+        return self.judged(coordinate)[0]
+
+    def judged(self, coordinate: Coordinate) -> tuple[Sequence[int], Mapping[int, int]]:
+        """As `situations`, and how often each of them stands in the answer."""
+        places = self.read.places
+        place = places.get(coordinate.name)
+        if place is None:
+            place = places[coordinate.name] = self._place(coordinate)
+        found = self._judged.get(place)
         if found is None:
-            found = self._told_of(columns, self._combined(columns, of, place[1]), place[1])
-            if columns.whole is not None:
-                whole = self._told_of(columns, self._whole(columns.whole, place[1]), place[1])
-                found = list(map(both, found, whole))
-            self._situations[place] = found
+            situations = self._situations(place)
+            found = self._judged[place] = situations, self.counted(situations)
         return found
 
-    def counts(self, coordinate: Coordinate) -> Mapping[int, int]:
-        """How often each situation for a coordinate stands in the answer."""
+    def _place(self, coordinate: Coordinate) -> tuple[DataSubject | None, int]:
+        """What rows have one situation for: a data subject, and where that tells them apart categories or items."""
         columns = self.read.situations.get(coordinate.of)
-        place = None if columns is None or columns.nothing else (coordinate.of, columns.bit_of(coordinate))
-        found = self._counts.get(place)
-        if found is None:
-            found = self._counts[place] = self.counted(self.situations(coordinate))
+        if columns is None or columns.nothing:
+            return None, 0
+        return coordinate.of, columns.bit_of(coordinate)
+
+    def _situations(self, place: tuple[DataSubject | None, int]) -> Sequence[int]:
+        of, bit = place
+        if of is None:
+            return (0,) * self.count
+        columns = self.read.situations[of]
+        found = self._told_of(columns, self._combined(columns, of, bit), bit)
+        if columns.whole is not None:
+            whole = self._told_of(columns, self._whole(columns.whole, bit), bit)
+            found = list(map(both, found, whole))
         return found
 
     def counted(self, situations: Sequence[int]) -> Mapping[int, int]:
