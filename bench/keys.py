@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from models.database import connect_once, migrate
+from models.database import connect_once
 from models.embedded import Database, database
 from models.installation import Installation, open_installation
+from models.migrating import migrate
 from privacy.rotation import rotate
 from vault.keyring import load_or_create
 from vault.sealing import new_data_key

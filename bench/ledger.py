@@ -33,9 +33,10 @@ from ledger.proofs import leaf_of
 from ledger.rows import Entry, Kind, Operation, Outcome, body_of
 from ledger.sealer import Sealer, last_head
 from ledger.searches import Fetch
-from models.database import connect, connect_once, migrate
+from models.database import connect, connect_once
 from models.embedded import Database, database
 from models.installation import Installation, open_installation
+from models.migrating import migrate
 from models.person_references import BITS
 from models.vocabulary import Category, Purpose, Role, to_bits
 from privacy.bundles import BundleName, read_bundle

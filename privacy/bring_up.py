@@ -4,9 +4,10 @@ import logging
 from datetime import datetime
 
 from authz.default_ruleset import keep_default
-from models.database import connect_once, migrate
+from models.database import connect_once
 from models.embedded import Database
 from models.installation import Installation
+from models.migrating import migrate
 from privacy.calendars import keep_shipped
 from privacy.duties import keep_duties
 from privacy.notices import keep_default_notice

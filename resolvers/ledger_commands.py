@@ -25,9 +25,10 @@ from ledger.retention import RetentionError, check_age, drop_before, least_month
 from ledger.rows import Kind, Operation, Outcome
 from ledger.sealer import Sealer, last_head
 from ledger.strays import unregistered
-from models.database import connect_once, migrate
+from models.database import connect_once
 from models.embedded import Database, database
 from models.installation import Installation
+from models.migrating import migrate
 from resolvers.index_commands import accept_reindex
 
 _LAST_MONTH = 12

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.database import migrate
 from models.embedded import database
 from models.installation import open_installation
+from models.migrating import migrate
 
 RunCli = Callable[..., object]
 

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from models.database import connect_once, migrate
+from models.database import connect_once
 from models.embedded import database
 from models.installation import open_installation
+from models.migrating import migrate
 from tests.conftest import PEOPLE, SEED, Server, running_server
 
 

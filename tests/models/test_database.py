@@ -14,20 +14,11 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
-from models.database import (
-    APPEND_ONLY,
-    CHANGED_IN_PART,
-    CONNECTION,
-    READ_ONLY,
-    TORTOISE,
-    connect,
-    connect_once,
-    migrate,
-    pool,
-)
+from models.database import CONNECTION, TORTOISE, connect, connect_once, pool
 from models.embedded import database
 from models.installation import InstallationError, open_installation
 from models.ledger import PARTITIONED
+from models.migrating import APPEND_ONLY, CHANGED_IN_PART, READ_ONLY, migrate
 
 pytestmark = pytest.mark.anyio
 

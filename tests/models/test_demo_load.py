@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from models.database import migrate
 from models.demo.load import EMPTIED, FILLED, DemoRefused, load_demo
 from models.demo.rows import TABLES
 from models.embedded import database
 from models.global_ids import from_global
 from models.installation import open_installation
+from models.migrating import migrate
 from models.vocabulary import BlindColumn, Retention
 from vault.blind import blind
 from vault.keyring import generate

@@ -8,9 +8,10 @@ from tortoise.connection import get_connection
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 
-from models.database import CONNECTION, TORTOISE, connect, migrate
+from models.database import CONNECTION, TORTOISE, connect
 from models.embedded import database
 from models.installation import open_installation
+from models.migrating import migrate
 from models.notices import FIRST
 from privacy.notices import keep_default_notice
 from privacy.receipt_keys import ReceiptKeyFile

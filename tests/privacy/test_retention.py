@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.retention import judge
-from models.database import migrate
 from models.embedded import database
 from models.installation import open_installation
+from models.migrating import migrate
 from models.retention import AgreementKind
 from models.vocabulary import Retention
 from privacy.bundles import SCHEDULED, BundleName, read_bundle

@@ -9,7 +9,8 @@ import pytest
 
 from authz.commands import Call, OperatorRefusedError
 from models import scheduling
-from models.database import connect_once, migrate
+from models.database import connect_once
+from models.migrating import migrate
 from privacy import job_commands, timetable
 from privacy.turns import LOCKS
 from tests.scheduler.turning import JOBS, SECRET
