@@ -42,7 +42,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "report": ((operations, "make_report"), (report.Report, "errors"), (report.Report, "authorization")),
     "row of the ledger": ((operations.__dict__["_Execution"], "_row"),),
     "ledger": ((recorder.Recorder, "record"),),
-    "writing": ((endpoint, "_json"),),
+    "writing": ((report.Answer, "of"), (endpoint, "_sent")),
 }
 """Parts and the functions that do them. `assembling`: columns to objects, lists and edges."""
 

@@ -69,9 +69,8 @@ class Endpoint:
             seen_in(http.scope).code = refusal.code.name
             return _refused(refusal, media or JSON)
         if media != GRAPHQL:
-            return _json(answer.body, 200, JSON)
-        partial = answer.status == 200 and "errors" in answer.body and answer.body["data"] is not None  # noqa: PLR2004 - OK
-        return _json(answer.body, self.partial_status if partial else answer.status, GRAPHQL)
+            return _sent(answer.encoded, 200, JSON)
+        return _sent(answer.encoded, self.partial_status if answer.partial else answer.status, GRAPHQL)
 
     async def _answer(self, http: HttpRequest, media: str | None) -> Answer:
         if http.method not in ("GET", "POST"):
@@ -181,28 +180,22 @@ def within(http: HttpRequest, token: str | None, body: Mapping[str, Any], *, pur
 
 def _note(seen: Seen, answer: Answer) -> None:
     """Leave beside the request what was decided, cells by effect and reason; of what is refused nothing was shown."""
-    body, refused = answer.body, answer.status == Code.FIELD_DENIED.status
-    if refused:
+    if answer.status == Code.FIELD_DENIED.status:
         seen.code, seen.recorded = Code.FIELD_DENIED.name, True
-    authorization = body.get("extensions", {}).get("authorization")
-    if authorization is None:
-        return
-    cells: dict[tuple[str, str | None], int] = {}
-    shown = () if refused else authorization["fields"]
-    decided = [((one["effect"], None), one["count"]) for one in shown if one["effect"] != "DENY"]
-    denials = [error["extensions"] for error in body.get("errors", ()) if "coordinate" in error["extensions"]]
-    decided += [(("DENY", one["reason"]), one["count"]) for one in denials]
-    for kind, count in decided:
-        cells[kind] = cells.get(kind, 0) + count
-    seen.decision, seen.purpose, seen.cells = authorization["decisionId"], Purpose(authorization["purpose"]), cells
+    decided = answer.decided
+    if decided is not None:
+        seen.decision, seen.purpose, seen.cells = decided.decision, Purpose(decided.purpose), decided.cells
 
 
 _SAFE = {"Cache-Control": "no-store"}
 
 
 def _json(body: Mapping[str, Any], status: int, media: str, *, headers: Mapping[str, str] | None = None) -> Response:
-    sent = {**_SAFE, **(headers or {})}
-    return Response(orjson.dumps(body), status, headers=sent, media_type=f"{media}; charset=utf-8")
+    return _sent(orjson.dumps(body), status, media, headers=headers)
+
+
+def _sent(text: bytes, status: int, media: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(text, status, headers={**_SAFE, **(headers or {})}, media_type=f"{media}; charset=utf-8")
 
 
 def _check_headers(http: HttpRequest) -> None:

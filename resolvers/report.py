@@ -1,10 +1,13 @@
 """What was decided, for the client and the ledger: one error per coordinate, path pattern and reason; no values."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Self
 from uuid import UUID
+
+import orjson
 
 from authz.vocabulary import Effect, Reason
 from resolvers.disclosure import SPENT, Tally, reason_of
@@ -24,6 +27,9 @@ _REMEDIES = {
     Reason.BASIS: "Shown only while its basis is open: a running contract, a consent, a request.",
 }
 
+_KEPT = 8_192
+"""How many beginnings of what is said of a cell are kept: they are the same for every answer of one plan."""
+
 _SPENT = "You have been shown as many persons as you may be for this purpose. Ask again from {again} on."
 
 
@@ -33,13 +39,40 @@ def remedy_of(reason: Reason, category: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A response body and its status under `application/graphql-response+json`."""
+class Decided:
+    """What metrics and the access line say of an operation."""
 
-    body: dict[str, Any]
+    decision: str
+    purpose: str
+    cells: Mapping[tuple[str, str | None], int]
+    """How many were decided, by effect and, where denied, reason; of what is refused nothing was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response body as JSON in UTF-8, and its status under `application/graphql-response+json`."""
+
+    encoded: bytes = field(repr=False)
     status: int = 200
+    partial: bool = False
+    """Are there data, and errors beside them?"""
+    decided: Decided | None = None
     recorded: bool = True
     """Is what it shows in the ledger? If not, everything sensitive was taken out of it."""
+
+    @classmethod
+    def of(
+        cls, body: Mapping[str, Any], status: int = 200, *, decided: Decided | None = None, recorded: bool = True
+    ) -> Self:
+        """Written down once; there is nothing to be changed in it afterwards."""
+        partial = status == 200 and "errors" in body and body["data"] is not None  # noqa: PLR2004 - OK
+        return cls(orjson.dumps(body), status, partial, decided, recorded)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body read back, for whoever asks within this process."""
+        body: dict[str, Any] = orjson.loads(self.encoded)
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +116,44 @@ class Report:
         )
         return Report(denials, tuple((one.tally, Effect.DENY, one.count) for one in denials), lost=lost)
 
-    def errors(self, heading: Heading) -> list[dict[str, Any]]:
-        """The field errors (INTERFACE.md, FIELD_DENIED)."""
-        denied = [_error(denial, heading, self.again) for denial in self.denials]
+    def errors(self, heading: Heading) -> list[Any]:
+        """The field errors (INTERFACE.md, FIELD_DENIED), as orjson writes them."""
+        if not self.denials and not self.lost:
+            return []
+        decided = orjson.dumps(_decided(heading))[1:-1]
+        denied = [_error(denial, decided, self.again) for denial in self.denials]
         return denied + [_lost(one, heading) for one in self.lost]
 
     def authorization(self, heading: Heading) -> dict[str, Any]:
-        """`extensions.authorization` of the response."""
+        """`extensions.authorization` of the response, as orjson writes it."""
+        fields = [
+            b"%b%d}" % (_shown_start(tally.cell.coordinate.name, tally.cell.pattern, effect), count)
+            for tally, effect, count in self.shown
+        ]
         return {
-            "purpose": heading.purpose,
-            "ruleset": heading.ruleset,
-            "decisionId": str(heading.decision_id),
+            **_decided(heading),
             **({"breakGlass": True} if heading.broken_glass else {}),
-            "fields": [
-                {
-                    "coordinate": tally.cell.coordinate.name,
-                    "pathPattern": tally.cell.pattern,
-                    "effect": effect.name,
-                    "count": count,
-                }
-                for tally, effect, count in self.shown
-            ],
+            "fields": orjson.Fragment(b"[%b]" % b",".join(fields)),
         }
+
+    def decided(self, heading: Heading, *, refused: bool = False) -> Decided:
+        """What metrics and the access line say; `refused`: as a whole, since something is denied."""
+        cells: dict[tuple[str, str | None], int] = {}
+        for _, effect, count in () if refused else self.shown:
+            if effect:
+                kind = _SHOWN[effect]
+                cells[kind] = cells.get(kind, 0) + count
+        for one in self.denials:
+            denied = _DENY, one.reason.value
+            cells[denied] = cells.get(denied, 0) + one.count
+        for lost in self.lost:
+            cells[_TAKEN_OUT] = cells.get(_TAKEN_OUT, 0) + lost.count
+        return Decided(str(heading.decision_id), heading.purpose, cells)
+
+
+_DENY = Effect.DENY.name
+_SHOWN: dict[Effect, tuple[str, str | None]] = {effect: (effect.name, None) for effect in Effect}
+_TAKEN_OUT = _DENY, Reason.UNAVAILABLE.value
 
 
 def make_report(tallies: Sequence[Tally], *, again: datetime | None = None) -> Report:
@@ -112,7 +161,14 @@ def make_report(tallies: Sequence[Tally], *, again: datetime | None = None) -> R
     denials: list[Denial] = []
     shown: list[tuple[Tally, Effect, int]] = []
     for tally in tallies:
-        if tally.counts:
+        if len(tally.counts) == 1 and not tally.unopened:
+            ((situation, count),) = tally.counts.items()
+            effect = tally.effects[situation]
+            if count and not effect:
+                denials.append(Denial(tally, reason_of(tally, situation), count, next(tally.occurrences())[1]))
+            if count:
+                shown.append((tally, effect, count))
+        elif tally.counts:
             found = list(_denials(tally))
             denials.extend(found)
             shown.extend(_shown(tally, sum(denial.count for denial in found)))
@@ -152,31 +208,48 @@ def _weight(tally: Tally, row: int) -> int:
     return 1 if tally.weights is None else tally.weights[row]
 
 
-def _error(denial: Denial, heading: Heading, again: datetime | None) -> dict[str, Any]:
+def _decided(heading: Heading) -> dict[str, Any]:
+    return {"purpose": heading.purpose, "ruleset": heading.ruleset, "decisionId": str(heading.decision_id)}
+
+
+@lru_cache(_KEPT)
+def _shown_start(coordinate: str, pattern: str, effect: Effect) -> bytes:
+    """What `extensions.authorization` says of a cell, up to the number."""
+    said = {"coordinate": coordinate, "pathPattern": pattern, "effect": effect.name, "count": 0}
+    return orjson.dumps(said).removesuffix(b"0}")
+
+
+@lru_cache(_KEPT)
+def _denied_parts(coordinate: str, category: str, pattern: str, reason: Reason) -> tuple[bytes, bytes, bytes, bytes]:
+    """What the error of a denied cell says before its path, its number and what was decided, and the remedy."""
+    start = orjson.dumps({"message": f"{coordinate} is not shown: {reason.value}."})
+    said = {
+        "code": "UNAVAILABLE" if reason is Reason.UNAVAILABLE else "FIELD_DENIED",
+        "coordinate": coordinate,
+        "category": category,
+        "pathPattern": pattern,
+    }
+    return (
+        b'%b,"path":' % start.removesuffix(b"}"),
+        b',"extensions":%b,"count":' % orjson.dumps(said).removesuffix(b"}"),
+        b',"reason":%b,' % orjson.dumps(reason.value),
+        b',"remedy":%b}}' % orjson.dumps(remedy_of(reason, category)),
+    )
+
+
+def _error(denial: Denial, decided: bytes, again: datetime | None) -> orjson.Fragment:
+    """One error; `decided` is the members that all of one operation have."""
     cell = denial.tally.cell
     coordinate = cell.coordinate
-    remedy = remedy_of(denial.reason, coordinate.category.value)
-    when = {}
+    start, middle, reason, remedy = _denied_parts(
+        coordinate.name, coordinate.category.value, cell.pattern, denial.reason
+    )
     if denial.reason is Reason.LIMIT and SPENT in denial.tally.counts and again:
-        when["again"] = in_shanghai(again).isoformat()
-        remedy = _SPENT.format(**when)
-    return {
-        "message": f"{coordinate.name} is not shown: {denial.reason.value}.",
-        "path": [*denial.path, cell.key],
-        "extensions": {
-            "code": "UNAVAILABLE" if denial.reason is Reason.UNAVAILABLE else "FIELD_DENIED",
-            "coordinate": coordinate.name,
-            "category": coordinate.category.value,
-            "pathPattern": cell.pattern,
-            "count": denial.count,
-            "reason": denial.reason.value,
-            "purpose": heading.purpose,
-            "ruleset": heading.ruleset,
-            "decisionId": str(heading.decision_id),
-            "remedy": remedy,
-            **when,
-        },
-    }
+        when = in_shanghai(again).isoformat()
+        said = {"remedy": _SPENT.format(again=when), "again": when}
+        remedy = b",%b}" % orjson.dumps(said)[1:]
+    path = orjson.dumps([*denial.path, cell.key])
+    return orjson.Fragment(b"%b%b%b%d%b%b%b" % (start, path, middle, denial.count, reason, decided, remedy))
 
 
 def _lost(lost: Lost, heading: Heading) -> dict[str, Any]:
