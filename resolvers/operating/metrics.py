@@ -22,6 +22,7 @@ _FILES = {"counter": 1 << 20, "histogram": 1 << 17, "gauge_livesum": 1 << 16, "g
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _NONE = ""
+LIMIT = "LIMIT"
 
 
 class Metrics:
@@ -74,17 +75,23 @@ class Metrics:
             "service_level_below": _gauge("service_level_below", "1 where a worker is below its floor.", "livemax"),
         }
 
-    def request(self, endpoint: str, code: str, seconds: float) -> None:
-        """Count one request."""
-        self._child(self._requests, endpoint, code).inc()
-        self._child(self._seconds, endpoint).observe(seconds)
+    def request(self, endpoint: str, code: str, *seconds: float) -> None:
+        """Count requests that were answered alike, by how long each took."""
+        self._child(self._requests, endpoint, code).inc(len(seconds))
+        child = self._child(self._seconds, endpoint)
+        for one in seconds:
+            child.observe(one)
 
-    def decided(self, role: str, purpose: str, cells: Mapping[tuple[str, str | None], int]) -> None:
-        """Count what one operation decided: cells by effect and reason."""
+    def decided(
+        self, role: str, purpose: str, cells: Mapping[tuple[str, str | None], int], *, limited: int | None = None
+    ) -> None:
+        """Count what operations decided: cells by effect and reason; of one, or of several of which `limited` were."""
         for (effect, reason), count in cells.items():
             self._child(self._decisions, role, purpose, effect, reason or _NONE).inc(count)
-            if reason == "LIMIT":
-                self._child(self._limited, role, purpose).inc()
+        if limited is None:
+            limited = sum(reason == LIMIT for _, reason in cells)
+        if limited:
+            self._child(self._limited, role, purpose).inc(limited)
 
     def alarm(self, code: str) -> None:
         """Count an alarm."""

@@ -102,8 +102,8 @@ def test_who_may_not_read_metrics_is_counted_for_the_ledger_as_strangers_are_els
     refusals = Refusals(rows.append, lambda: datetime(2026, 11, 23, tzinfo=UTC))
     metrics = Metrics(tmp_path, 0)
     app = Starlette(routes=routes())
-    app.state.operating = Operating(metrics, None, refusals, None, None, None, None, "t" * 43, 0)
     observers = Observers(metrics, refusals, None, frozenset({"/metrics"}))
+    app.state.operating = Operating(metrics, None, refusals, None, None, observers, None, "t" * 43, 0)
 
     async def ask():
         transport = httpx.ASGITransport(Observed(app, lambda: observers))
