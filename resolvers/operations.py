@@ -163,7 +163,7 @@ class Service:
         prepared = self.plans.get(place)
         if prepared is None:
             return None
-        self.plans.move_to_end(place)
+        self._use(place)
         prepared.check(variables)
         return _Execution(
             self, request, document, operation, variables, subject, compiler.purpose, snapshot, prepared, glass
@@ -270,9 +270,14 @@ class Service:
             if len(self.plans) > _PLANS:
                 self.plans.popitem(last=False)
         else:
-            self.plans.move_to_end(place)
+            self._use(place)
         prepared.check(variables)
         return prepared
+
+    def _use(self, place: tuple[Any, ...]) -> None:
+        """What is used lately goes last, as soon as there may be need of that."""
+        if len(self.plans) > _PLANS // 2:
+            self.plans.move_to_end(place)
 
 
 def _place(document: Document, name: str | None, variables: Mapping[str, Any], compiler: Compiler) -> tuple[Any, ...]:
@@ -301,7 +306,7 @@ def _shape(value: Any) -> Any:  # noqa: ANN401 - any variable
     return found[0] if found else "given"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Execution:
     """One operation from plan to answer, under one snapshot."""
 
@@ -322,7 +327,7 @@ class _Execution:
 
     async def run(self) -> Answer:
         core_data = self._core()
-        heading = Heading(self.purpose.value, self.snapshot.ruleset.number, uuid4(), self.glass)
+        heading = Heading.of(self.purpose.value, self.snapshot.ruleset.number, uuid4(), self.glass)
         try:
             async with self.service.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 run = await self._run(connection)

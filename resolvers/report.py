@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import orjson
@@ -38,8 +38,7 @@ def remedy_of(reason: Reason, category: str) -> str:
     return _REMEDIES[reason].format(category=category)
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """What metrics and the access line say of an operation."""
 
     decision: str
@@ -75,29 +74,33 @@ class Answer:
         return body
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """What stands beside every decision of one operation."""
 
     purpose: str
     ruleset: int
     decision_id: UUID
+    decision: str
+    """The same as text."""
     broken_glass: UUID | None = None
     """The broken glass that it owes something to."""
 
+    @classmethod
+    def of(cls, purpose: str, ruleset: int, decision: UUID, broken_glass: UUID | None) -> Self:
+        """Of an operation under a decision's id."""
+        return cls(purpose, ruleset, decision, str(decision), broken_glass)
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+
+class Denial(NamedTuple):
     """Cells of one coordinate and path pattern that were denied for one reason."""
 
     tally: Tally
     reason: Reason
-    count: int
+    cells: int
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """The decisions of one operation, in the order of the answer."""
 
     denials: tuple[Denial, ...]
@@ -114,7 +117,7 @@ class Report:
             Denial(tally, Reason.UNAVAILABLE, sum(tally.counts.values()), next(tally.occurrences())[1])
             for tally in every.values()
         )
-        return Report(denials, tuple((one.tally, Effect.DENY, one.count) for one in denials), lost=lost)
+        return Report(denials, tuple((one.tally, Effect.DENY, one.cells) for one in denials), lost=lost)
 
     def errors(self, heading: Heading) -> list[Any]:
         """The field errors (INTERFACE.md, FIELD_DENIED), as orjson writes them."""
@@ -144,16 +147,17 @@ class Report:
                 kind = _SHOWN[effect]
                 cells[kind] = cells.get(kind, 0) + count
         for one in self.denials:
-            denied = _DENY, one.reason.value
-            cells[denied] = cells.get(denied, 0) + one.count
+            denied = _DENIED[one.reason]
+            cells[denied] = cells.get(denied, 0) + one.cells
         for lost in self.lost:
             cells[_TAKEN_OUT] = cells.get(_TAKEN_OUT, 0) + lost.count
-        return Decided(str(heading.decision_id), heading.purpose, cells)
+        return Decided(heading.decision, heading.purpose, cells)
 
 
 _DENY = Effect.DENY.name
 _SHOWN: dict[Effect, tuple[str, str | None]] = {effect: (effect.name, None) for effect in Effect}
-_TAKEN_OUT = _DENY, Reason.UNAVAILABLE.value
+_DENIED = {reason: (_DENY, reason.value) for reason in Reason}
+_TAKEN_OUT = _DENIED[Reason.UNAVAILABLE]
 
 
 def make_report(tallies: Sequence[Tally], *, again: datetime | None = None) -> Report:
@@ -171,7 +175,7 @@ def make_report(tallies: Sequence[Tally], *, again: datetime | None = None) -> R
         elif tally.counts:
             found = list(_denials(tally))
             denials.extend(found)
-            shown.extend(_shown(tally, sum(denial.count for denial in found)))
+            shown.extend(_shown(tally, sum(denial.cells for denial in found)))
     return Report(tuple(denials), tuple(shown), again)
 
 
@@ -209,7 +213,7 @@ def _weight(tally: Tally, row: int) -> int:
 
 
 def _decided(heading: Heading) -> dict[str, Any]:
-    return {"purpose": heading.purpose, "ruleset": heading.ruleset, "decisionId": str(heading.decision_id)}
+    return {"purpose": heading.purpose, "ruleset": heading.ruleset, "decisionId": heading.decision}
 
 
 @lru_cache(_KEPT)
@@ -249,7 +253,7 @@ def _error(denial: Denial, decided: bytes, again: datetime | None) -> orjson.Fra
         said = {"remedy": _SPENT.format(again=when), "again": when}
         remedy = b",%b}" % orjson.dumps(said)[1:]
     path = orjson.dumps([*denial.path, cell.key])
-    return orjson.Fragment(b"%b%b%b%d%b%b%b" % (start, path, middle, denial.count, reason, decided, remedy))
+    return orjson.Fragment(b"%b%b%b%d%b%b%b" % (start, path, middle, denial.cells, reason, decided, remedy))
 
 
 def _lost(lost: Lost, heading: Heading) -> dict[str, Any]:
@@ -264,7 +268,7 @@ def _lost(lost: Lost, heading: Heading) -> dict[str, Any]:
             "reason": Reason.UNAVAILABLE.value,
             "purpose": heading.purpose,
             "ruleset": heading.ruleset,
-            "decisionId": str(heading.decision_id),
+            "decisionId": heading.decision,
             "remedy": _REMEDIES[Reason.UNAVAILABLE],
         },
     }

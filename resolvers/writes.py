@@ -199,7 +199,7 @@ class Writer:
         """Run one mutation. Raises RequestRefusedError for what is refused as a whole."""
         if told.rule.attempt:
             await write.count_attempt()
-        heading = Heading(told.purpose.value, write.ruleset.number, write.decision, write.broken_glass)
+        heading = Heading.of(told.purpose.value, write.ruleset.number, write.decision, write.broken_glass)
         try:
             async with (
                 self.heavy.entered() if told.rule.heavy else nullcontext(),
