@@ -17,7 +17,7 @@ from resolvers.operating.metrics import LIMIT, Metrics
 
 WITHIN_SECONDS = 0.01
 """So long after its answer everything is told of a request at the latest, if the process is not busy."""
-_LINES_AT_ONCE = 12
+_LINES_AT_ONCE = 10
 """Lines in one write: workers share a pipe, which takes 4,096 bytes (PIPE_BUF) whole or mixes them with others'."""
 
 _log = logging.getLogger("needful.access")
