@@ -39,11 +39,21 @@ def to_global(node_type: NodeType, row: UUID) -> str:
 
 def from_global(text: str) -> tuple[NodeType, UUID] | None:
     """Type and row of an opaque id, or None if the text is none: every row has one id of each type."""
+    raw = _bytes(text)
+    found = raw and _TYPES.get(raw[0])
+    return (found, UUID(bytes=raw[1:])) if raw and found else None
+
+
+def type_of(text: str) -> NodeType | None:
+    """The type of an opaque id, or None if the text is none."""
+    raw = _bytes(text)
+    return _TYPES.get(raw[0]) if raw else None
+
+
+def _bytes(text: str) -> bytes | None:
     if len(text) != _CHARACTERS or text[-1] not in _LAST or "+" in text or "/" in text:
         return None
     try:
-        raw = binascii.a2b_base64(text.translate(_STANDARD) + "=", strict_mode=True)
+        return binascii.a2b_base64(text.translate(_STANDARD) + "=", strict_mode=True)
     except ValueError:
         return None
-    found = _TYPES.get(raw[0])
-    return None if found is None else (found, UUID(bytes=raw[1:]))

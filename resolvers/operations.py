@@ -28,7 +28,7 @@ from authz.subjects import Subject
 from ledger.recorder import NotRecordedError, Recorder
 from ledger.rows import Kind, Operation, Outcome, withheld
 from models.faults import NO_ANSWER
-from models.global_ids import from_global
+from models.global_ids import type_of
 from models.vocabulary import Purpose
 from resolvers.compiler import Compiler
 from resolvers.documents import MAX_ERRORS, Document, Documents
@@ -302,8 +302,7 @@ def _shape(value: Any) -> Any:  # noqa: ANN401 - any variable
         return value
     if hasattr(value, "name"):
         return value.name
-    found = from_global(value) if isinstance(value, str) else None
-    return found[0] if found else "given"
+    return (type_of(value) if isinstance(value, str) else None) or "given"
 
 
 @dataclass(slots=True)

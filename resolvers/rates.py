@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import RedisStorage
@@ -96,8 +96,7 @@ def _parsed(text: str, name: str) -> RateLimitItem:
     return item
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer to one request's count; `wait` in whole seconds, where it is over the limit."""
 
     limited: Limited
@@ -173,21 +172,24 @@ class Rates:
         """Count one request of `whom`; the verdict is left in the scope for the response's headers."""
         item, keys = self._items[limited], self._keys[limited]
         key = f"{keys.start}{whom}{keys.end}"
-        storage, count = await self._incremented(key, keys.seconds)
+        storage: Counts = self._own
+        if self._shared is None:
+            count = self._own.counted(key, keys.seconds)
+        else:
+            storage, count = await self._incremented(self._shared, key, keys.seconds)
         wait = None if count <= item.amount else await self._wait(storage, key, item)
         verdict = scope[SCOPE_KEY] = Verdict(limited, item, max(0, item.amount - count), wait)
         return verdict
 
-    async def _incremented(self, key: str, expiry: int) -> tuple[Counts, int]:
-        shared = self._shared
-        if shared is not None and time.monotonic() >= self._away_until:
+    async def _incremented(self, shared: Counts, key: str, expiry: int) -> tuple[Counts, int]:
+        if time.monotonic() >= self._away_until:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     return shared, await shared.incr(key, expiry)
             except _failures(shared) as fault:
                 self._away_until = time.monotonic() + _AWAY_SECONDS
                 _log.error("rates cannot be counted together (%s): each worker counts alone", type(fault).__name__)
-        return self._own, await self._own.incr(key, expiry)
+        return self._own, self._own.counted(key, expiry)
 
     async def _wait(self, storage: Counts, key: str, item: RateLimitItem) -> int:
         """Seconds until the window is over; one more than told, because storages round."""

@@ -29,6 +29,8 @@ _REMEDIES = {
 
 _KEPT = 8_192
 """How many beginnings of what is said of a cell are kept: they are the same for every answer of one plan."""
+_KEPT_TOLD, _LARGEST_KEPT = 256, 64
+"""How many lists of cells are kept as they were said, and how long: who asks for one row is told the same each time."""
 
 _SPENT = "You have been shown as many persons as you may be for this purpose. Ask again from {again} on."
 
@@ -43,8 +45,8 @@ class Decided(NamedTuple):
 
     decision: str
     purpose: str
-    cells: Mapping[tuple[str, str | None], int]
-    """How many were decided, by effect and, where denied, reason; of what is refused nothing was shown."""
+    cells: "Cells"
+    """Of what is refused as a whole nothing was shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,19 @@ class Denial(NamedTuple):
     path: Path
 
 
+Shown = tuple[str, str, Effect, int]
+"""How many cells of a coordinate and path pattern had an effect."""
+Cells = Mapping[tuple[str, str | None], int]
+"""How many were decided, by effect and, where denied, reason."""
+
+
 class Report(NamedTuple):
     """The decisions of one operation, in the order of the answer."""
 
     denials: tuple[Denial, ...]
-    shown: tuple[tuple[Tally, Effect, int], ...]
+    shown: tuple[Shown, ...]
+    tallies: tuple[Tally, ...] = ()
+    """Whatever was decided something about."""
     again: datetime | None = None
     """When the disclosure budget begins anew, where it is spent."""
     lost: tuple[Lost, ...] = ()
@@ -112,12 +122,12 @@ class Report(NamedTuple):
 
     def withheld(self, lost: tuple[Lost, ...]) -> "Report":
         """The same operation, but nothing of it is shown since it could not be recorded; nor what was `lost`."""
-        every = {id(tally): tally for tally, _, _ in self.shown}
         denials = tuple(
             Denial(tally, Reason.UNAVAILABLE, sum(tally.counts.values()), next(tally.occurrences())[1])
-            for tally in every.values()
+            for tally in self.tallies
         )
-        return Report(denials, tuple((one.tally, Effect.DENY, one.cells) for one in denials), lost=lost)
+        shown = tuple(_shown_of(one.tally, Effect.DENY, one.cells) for one in denials)
+        return Report(denials, shown, self.tallies, lost=lost)
 
     def errors(self, heading: Heading) -> list[Any]:
         """The field errors (INTERFACE.md, FIELD_DENIED), as orjson writes them."""
@@ -129,23 +139,15 @@ class Report(NamedTuple):
 
     def authorization(self, heading: Heading) -> dict[str, Any]:
         """`extensions.authorization` of the response, as orjson writes it."""
-        fields = [
-            b"%b%d}" % (_shown_start(tally.cell.coordinate.name, tally.cell.pattern, effect), count)
-            for tally, effect, count in self.shown
-        ]
         return {
             **_decided(heading),
             **({"breakGlass": True} if heading.broken_glass else {}),
-            "fields": orjson.Fragment(b"[%b]" % b",".join(fields)),
+            "fields": _told(self.shown)[0],
         }
 
     def decided(self, heading: Heading, *, refused: bool = False) -> Decided:
         """What metrics and the access line say; `refused`: as a whole, since something is denied."""
-        cells: dict[tuple[str, str | None], int] = {}
-        for _, effect, count in () if refused else self.shown:
-            if effect:
-                kind = _SHOWN[effect]
-                cells[kind] = cells.get(kind, 0) + count
+        cells = {} if refused else dict(_told(self.shown)[1])
         for one in self.denials:
             denied = _DENIED[one.reason]
             cells[denied] = cells.get(denied, 0) + one.cells
@@ -163,23 +165,32 @@ _TAKEN_OUT = _DENIED[Reason.UNAVAILABLE]
 def make_report(tallies: Sequence[Tally], *, again: datetime | None = None) -> Report:
     """Sum up the tallies of one run."""
     denials: list[Denial] = []
-    shown: list[tuple[Tally, Effect, int]] = []
+    shown: list[Shown] = []
+    found: list[Tally] = []
     for tally in tallies:
+        before = len(shown)
         if len(tally.counts) == 1 and not tally.unopened:
             ((situation, count),) = tally.counts.items()
             effect = tally.effects[situation]
             if count and not effect:
                 denials.append(Denial(tally, reason_of(tally, situation), count, next(tally.occurrences())[1]))
             if count:
-                shown.append((tally, effect, count))
+                shown.append(_shown_of(tally, effect, count))
         elif tally.counts:
-            found = list(_denials(tally))
-            denials.extend(found)
-            shown.extend(_shown(tally, sum(denial.cells for denial in found)))
-    return Report(tuple(denials), tuple(shown), again)
+            denied = list(_denials(tally))
+            denials += denied
+            shown += _shown(tally, sum(denial.cells for denial in denied))
+        if len(shown) != before:
+            found.append(tally)
+    return Report(tuple(denials), tuple(shown), tuple(found), again)
 
 
-def _shown(tally: Tally, denied: int) -> Iterator[tuple[Tally, Effect, int]]:
+def _shown_of(tally: Tally, effect: Effect, count: int) -> Shown:
+    cell = tally.cell
+    return cell.coordinate.name, cell.pattern, effect, count
+
+
+def _shown(tally: Tally, denied: int) -> Iterator[Shown]:
     unopened: dict[Effect, int] = {}
     for row in tally.unopened:
         effect = tally.effects[tally.situations[row]]
@@ -188,9 +199,9 @@ def _shown(tally: Tally, denied: int) -> Iterator[tuple[Tally, Effect, int]]:
         count = sum(number for situation, number in tally.counts.items() if tally.effects[situation] is effect)
         count -= unopened.get(effect, 0)
         if count:
-            yield tally, effect, count
+            yield _shown_of(tally, effect, count)
     if denied:
-        yield tally, Effect.DENY, denied
+        yield _shown_of(tally, Effect.DENY, denied)
 
 
 def _denials(tally: Tally) -> Iterator[Denial]:
@@ -214,6 +225,25 @@ def _weight(tally: Tally, row: int) -> int:
 
 def _decided(heading: Heading) -> dict[str, Any]:
     return {"purpose": heading.purpose, "ruleset": heading.ruleset, "decisionId": heading.decision}
+
+
+def _told(shown: tuple[Shown, ...]) -> tuple[orjson.Fragment, Cells]:
+    """What `extensions.authorization` says of cells, and how many of them were shown in what way."""
+    return _kept_told(shown) if len(shown) <= _LARGEST_KEPT else _new_told(shown)
+
+
+def _new_told(shown: tuple[Shown, ...]) -> tuple[orjson.Fragment, Cells]:
+    cells: dict[tuple[str, str | None], int] = {}
+    fields = []
+    for coordinate, pattern, effect, count in shown:
+        fields.append(b"%b%d}" % (_shown_start(coordinate, pattern, effect), count))
+        if effect:
+            kind = _SHOWN[effect]
+            cells[kind] = cells.get(kind, 0) + count
+    return orjson.Fragment(b"[%b]" % b",".join(fields)), cells
+
+
+_kept_told = lru_cache(_KEPT_TOLD)(_new_told)
 
 
 @lru_cache(_KEPT)
