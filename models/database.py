@@ -217,7 +217,7 @@ _log = logging.getLogger("needful.database")
 logging.getLogger("tortoise.db_client").setLevel(logging.WARNING)
 
 
-async def _keep_session(_: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def keep_session(_: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Clear nothing when a connection returns to the pool.
 
     Nothing here sets session state, and the default would cost every operation a round trip.
@@ -236,7 +236,7 @@ def tortoise_config(credentials: Credentials, *, min_size: int, max_size: int) -
         "ssl": credentials.sslmode,
         "minsize": min_size,
         "maxsize": max_size,
-        "reset": _keep_session,
+        "reset": keep_session,
         # A plan's statement may be long and is worth keeping for good; so is an idle connection.
         "statement_cache_size": 1000,
         "max_cacheable_statement_size": 0,

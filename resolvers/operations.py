@@ -29,6 +29,7 @@ from ledger.recorder import NotRecordedError, Recorder
 from ledger.rows import Kind, Operation, Outcome, withheld
 from models.faults import NO_ANSWER
 from models.global_ids import type_of
+from models.lending import lent
 from models.vocabulary import Purpose
 from resolvers.compiler import Compiler
 from resolvers.documents import MAX_ERRORS, Document, Documents
@@ -328,7 +329,7 @@ class _Execution:
         core_data = self._core()
         heading = Heading.of(self.purpose.value, self.snapshot.ruleset.number, uuid4(), self.glass)
         try:
-            async with self.service.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            async with lent(self.service.pool, seconds=ACQUIRE_SECONDS) as connection:
                 run = await self._run(connection)
                 data = await run_plan(self.plan, run)
         except NO_ANSWER as fault:
