@@ -64,7 +64,7 @@ from resolvers.oidc import CALLBACK, StaffLogin
 from resolvers.oidc import routes as oidc_routes
 from resolvers.operating.background import Work, running
 from resolvers.operating.metrics_token import metrics_token
-from resolvers.operating.observing import Observed
+from resolvers.operating.observing import Observed, Observers
 from resolvers.operating.operating import Operating, Place
 from resolvers.operating.operating import routes as operating_routes
 from resolvers.operating.readiness import Check, told
@@ -75,6 +75,7 @@ from resolvers.rates import Rates
 from resolvers.reading import Reader
 from resolvers.receipt_downloads import routes as receipt_routes
 from resolvers.registered import Registered
+from resolvers.serving.direct import Direct
 from resolvers.serving.listening import Reserved
 from resolvers.serving.rating import Rating
 from resolvers.serving.server import run
@@ -106,10 +107,19 @@ def serve(  # noqa: PLR0913 - what a worker is given
     """
     configure(os.environ)
     app = build_app(installation, database, settings, Place(folder, number))
-    rated = Rating(app, lambda: app.state.rates)
-    secured = Transport(rated, https=settings.public_url.startswith("https://"))
-    observed = Observed(secured, lambda: app.state.operating.observers)
-    run(observed, reserved, on_ready=on_ready)
+    run(stacked(app, settings), reserved, on_ready=on_ready)
+
+
+def stacked(app: Starlette, settings: Settings) -> Direct:
+    """The application with everything that stands before it."""
+    https = settings.public_url.startswith("https://")
+    secured = Transport(Rating(app, lambda: app.state.rates), https=https)
+
+    def observers() -> Observers:
+        found: Observers = app.state.operating.observers
+        return found
+
+    return Direct(Observed(secured, observers), lambda: app.state.endpoint, observers, https=https)
 
 
 def build_app(installation: Installation, database: Database, settings: Settings, place: Place) -> Starlette:

@@ -38,5 +38,7 @@ class Seen:
 
 def seen_in(scope: MutableMapping[str, Any]) -> Seen:
     """What is known of the request of an ASGI scope."""
-    seen: Seen = scope.setdefault(_KEY, Seen())
+    seen: Seen | None = scope.get(_KEY)
+    if seen is None:
+        seen = scope[_KEY] = Seen()
     return seen

@@ -29,6 +29,7 @@ from resolvers import compiler, disclosure, endpoint, operations, report, run
 from resolvers.authentication import Authentication
 from resolvers.rates import Rates, RateSettings
 from resolvers.rows import Rows
+from resolvers.serving import whole_responses
 from resolvers.serving.settings import Settings
 from resolvers.statements import Statement
 
@@ -42,7 +43,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "report": ((operations, "make_report"), (report.Report, "errors"), (report.Report, "authorization")),
     "row of the ledger": ((operations.__dict__["_Execution"], "_row"),),
     "ledger": ((recorder.Recorder, "record"),),
-    "writing": ((endpoint, "_json"),),
+    "writing": ((report.Answer, "of"), (whole_responses.Whole, "response")),
 }
 """Parts and the functions that do them. `assembling`: columns to objects, lists and edges."""
 

@@ -6,7 +6,7 @@ they fill in may be anybody's, and of an exception only its kind and place are w
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -20,6 +20,8 @@ OWN = "needful"
 """Where the names of our own loggers begin."""
 FIELDS = "fields"
 """What a message says in members of their own: `extra={FIELDS: {...}}`, names to words, numbers and ids."""
+EVENTS = "events"
+"""Several events under one message: `extra={EVENTS: [(moment, {...}), ...]}`, moments in seconds since the epoch."""
 _LONGEST = 200
 _FORMATS = ("text", "json")
 
@@ -52,32 +54,38 @@ class TextLines(logging.Formatter):
     """Lines for people: time, level, logger, message, `name=value` for each field."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """A line for each event."""
+        message = _message(record)
+        return "\n".join([self.line(record, message, _time(at), fields) for at, fields in _events(record)])
+
+    def line(self, record: logging.LogRecord, message: str, time: str, fields: Mapping[str, Any]) -> str:
         """One event."""
-        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
-        return f"{_time(record)} {record.levelname} {record.name}: {_message(record)}{fields}"
+        said = "".join([f" {name}={value}" for name, value in fields.items() if value is not None])
+        return f"{time} {record.levelname} {record.name}: {message}{said}"
 
 
 class JsonLines(TextLines):
     """Lines for programs: a JSON object each, with `time`, `level`, `logger`, `message` and the fields."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def line(self, record: logging.LogRecord, message: str, time: str, fields: Mapping[str, Any]) -> str:
         """One event."""
         said = {
-            "time": _time(record),
+            **{name: value for name, value in fields.items() if value is not None},
+            "time": time,
             "level": record.levelname,
             "logger": record.name,
-            "message": _message(record).encode("utf-8", "backslashreplace").decode(),
+            "message": message.encode("utf-8", "backslashreplace").decode(),
         }
-        return orjson.dumps({**_fields(record), **said}, default=str).decode()
+        return orjson.dumps(said, default=str).decode()
 
 
-def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
-    fields: Mapping[str, Any] = getattr(record, FIELDS, None) or {}
-    return {name: value for name, value in fields.items() if value is not None}
+def _events(record: logging.LogRecord) -> Sequence[tuple[float, Mapping[str, Any]]]:
+    several: Sequence[tuple[float, Mapping[str, Any]]] | None = getattr(record, EVENTS, None)
+    return several or ((record.created, getattr(record, FIELDS, None) or {}),)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from starlette.requests import Request as HttpRequest
-
 from authz.faults import UnavailableError
 from authz.oauth.keys import ALGORITHMS
 from authz.oauth.proofs import Shown, proven
 from authz.standing import Standing, StandingUnknownError
 from authz.tokens import Refused, Token, Verifier
 from resolvers.problems import Code, RequestRefusedError, unavailable
+from resolvers.serving.heads import Asking
 
 _BEARER = 'Bearer realm="needful"'
 _DPOP = 'DPoP realm="needful"'
@@ -31,7 +30,7 @@ class Authentication:
     address: str
     """The public URL of this endpoint, which a proof names."""
 
-    async def token(self, http: HttpRequest) -> Token:
+    async def token(self, http: Asking) -> Token:
         """The token of a request, good and still standing; one bound to a key is yet to be proven.
 
         Raises UNAUTHENTICATED, and UNAVAILABLE where that cannot be found out.
@@ -54,7 +53,7 @@ class Authentication:
             raise _token_refused(scheme, why)
         return token
 
-    async def prove(self, http: HttpRequest, token: Token) -> None:
+    async def prove(self, http: Asking, token: Token) -> None:
         """Check the proof that comes with a token bound to a key. Raises UNAUTHENTICATED, UNAVAILABLE."""
         if token.grant.proof_key is not None:
             try:
@@ -62,7 +61,7 @@ class Authentication:
             except UnavailableError as fault:
                 raise unavailable() from fault
 
-    async def _check_proof(self, http: HttpRequest, text: str, proof_key: str) -> None:
+    async def _check_proof(self, http: Asking, text: str, proof_key: str) -> None:
         shown = Shown(http.method, self.address, http.headers.getlist("dpop"), text, proof_key)
         found = await proven(self.pool, shown, now=self.clock())
         if isinstance(found, Refused):
@@ -71,7 +70,7 @@ class Authentication:
             raise _unauthenticated(f"The proof of possession is refused: {found.why}", challenge)
 
 
-def _credentials(http: HttpRequest) -> tuple[str, str]:
+def _credentials(http: Asking) -> tuple[str, str]:
     scheme, _, text = http.headers.get("authorization", "").partition(" ")
     return scheme.lower(), text.strip()
 

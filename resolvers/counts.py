@@ -56,6 +56,10 @@ class ProcessCounts:
 
     async def incr(self, key: str, expiry: int) -> int:
         """Count, and give the window's count so far."""
+        return self.counted(key, expiry)
+
+    def counted(self, key: str, expiry: int) -> int:
+        """The same for whoever need not wait."""
         now = time.monotonic()
         if now - self._swept > _SWEEP_SECONDS:
             self._swept = now

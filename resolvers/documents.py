@@ -10,6 +10,7 @@ from typing import Any
 from graphql import (
     ASTValidationRule,
     DocumentNode,
+    FieldNode,
     FloatValueNode,
     FragmentDefinitionNode,
     GraphQLError,
@@ -35,6 +36,7 @@ from graphql import (
 
 from resolvers.limits import MAX_DEPTH, MAX_TOKENS, check_size
 from resolvers.problems import NO_NUL, Code, RequestRefusedError, bad_input, over_limit
+from resolvers.variables import PlainVariables, plain_variables
 from resolvers.writes import OneWriteRule
 
 MAX_ERRORS = 5
@@ -53,6 +55,8 @@ class Document:
     node: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
+    plain: Mapping[str | None, PlainVariables]
+    """By name, the variables of queries that are soon looked up: all are plain, and they ask for data in any case."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to run. Raises BAD_USER_INPUT if the name does not pick exactly one."""
@@ -117,7 +121,16 @@ class Documents:
         self._validate(node, _ALL)
         if not operations:
             raise bad_input("query", "The document holds no operation.")
-        return Document(hashlib.sha256(text.encode()).hexdigest(), _shape_hash(node), node, operations, fragments)
+        text_hash = hashlib.sha256(text.encode()).hexdigest()
+        return Document(text_hash, _shape_hash(node), node, operations, fragments, self._plain(operations))
+
+    def _plain(self, operations: Mapping[str | None, OperationDefinitionNode]) -> dict[str | None, PlainVariables]:
+        found = {
+            name: plain_variables(self._schema, one.variable_definitions or ())
+            for name, one in operations.items()
+            if one.operation is OperationType.QUERY and _asks_for_data(one)
+        }
+        return {name: variables for name, variables in found.items() if variables is not None}
 
     def _validate(self, node: DocumentNode, rules: Collection[type[ASTValidationRule]]) -> None:
         problems = validate(self._schema, node, rules, max_errors=MAX_ERRORS)
@@ -125,6 +138,14 @@ class Documents:
             raise _too_deep()
         if problems:
             raise _refused(Code.GRAPHQL_VALIDATION_FAILED, problems[:MAX_ERRORS])
+
+
+def _asks_for_data(operation: OperationDefinitionNode) -> bool:
+    """Is some root field no introspection, whatever the variables?"""
+    return any(
+        isinstance(one, FieldNode) and not one.directives and not one.name.value.startswith("__")
+        for one in operation.selection_set.selections
+    )
 
 
 _BEFORE_MEASURING = (

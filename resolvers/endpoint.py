@@ -5,15 +5,16 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.types import Message
+from starlette.types import Message, Receive
 
-from authz.bodies import BodyTooLargeError, read_body
+from authz.bodies import BodyTooLargeError, receive_body
 from authz.ruleset_watch import RulesetWatch
 from authz.seen import Seen, seen_in
 from authz.subjects import ANONYMOUS, Subject
@@ -21,17 +22,18 @@ from models.faults import place
 from models.vocabulary import Purpose
 from resolvers.authentication import Authentication
 from resolvers.limits import MAX_BODY
+from resolvers.media_types import GRAPHQL, JSON, is_json, media_type
 from resolvers.operations import Request, Service
 from resolvers.payloads import Attempt
 from resolvers.problems import NO_NUL, Code, RequestRefusedError, bad_input, purpose_names
 from resolvers.rates import Rates
 from resolvers.registered import hash_named, hash_of
 from resolvers.report import Answer
+from resolvers.serving.heads import Asking, Head, HeadFields
+from resolvers.serving.whole_responses import Whole
 
 _log = logging.getLogger("needful.http")
 
-JSON = "application/json"
-GRAPHQL = "application/graphql-response+json"
 MODE = "x-authorization-mode"
 AT_LEAST = "x-ruleset-at-least"
 _LONGEST_NUMBER = 9
@@ -52,48 +54,47 @@ class Endpoint:
     """Status of data with errors: 200, or 294 for those who want the newer recommendation."""
 
     async def __call__(self, http: HttpRequest) -> Response:
+        """Answer one HTTP request of Starlette's."""
+        return (await self.respond(Head(http.scope), http.receive)).response()
+
+    async def respond(self, head: Head, receive: Receive) -> Whole:
         """Answer one HTTP request; every refusal and fault has its code and status, none a traceback."""
-        media = _media_type(http.headers.get("accept", ""))
+        media = media_type(head.headers.get("accept", ""))
         try:
-            return await self._respond(http, media)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an id and nothing else
-            seen_in(http.scope).code = Code.INTERNAL.name
-            return defect(fault, media or JSON)
-
-    async def _respond(self, http: HttpRequest, media: str | None) -> Response:
-        try:
-            answer = await self._answer(http, media)
+            answer = await self._answer(head, receive, media)
         except RequestRefusedError as refusal:
-            seen_in(http.scope).code = refusal.code.name
+            seen_in(head.scope).code = refusal.code.name
             return _refused(refusal, media or JSON)
+        except ClientDisconnect:
+            return Whole(400, media or JSON, b"")
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an id and nothing else
+            seen_in(head.scope).code = Code.INTERNAL.name
+            return _defect(fault, media or JSON)
         if media != GRAPHQL:
-            return _json(answer.body, 200, JSON)
-        partial = answer.status == 200 and "errors" in answer.body and answer.body["data"] is not None  # noqa: PLR2004 - OK
-        return _json(answer.body, self.partial_status if partial else answer.status, GRAPHQL)
+            return Whole(200, JSON, answer.encoded)
+        return Whole(self.partial_status if answer.partial else answer.status, GRAPHQL, answer.encoded)
 
-    async def _answer(self, http: HttpRequest, media: str | None) -> Answer:
-        if http.method not in ("GET", "POST"):
+    async def _answer(self, head: Head, receive: Receive, media: str | None) -> Answer:
+        if head.method not in ("GET", "POST"):
             message = "Use POST, or GET for queries."
             raise RequestRefusedError(Code.METHOD_NOT_ALLOWED, message, headers={"Allow": "GET, POST"})
         if media is None:
             message = f"This endpoint answers with {GRAPHQL} or {JSON}. Accept one of them."
             raise RequestRefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
-        _check_headers(http)
-        known = "authorization" in http.headers
+        _check_headers(head.headers)
+        known = "authorization" in head.headers
         if not known:
-            await self.rates.anonymous(http.scope)
-        body = await _body(http) if http.method == "POST" else b""
-        subject = await self.subject(http) if known else ANONYMOUS
-        purpose = _purpose(http.headers.get("x-purpose"), subject) if known else None
-        await self._check_ruleset(http.headers.get(AT_LEAST))
-        given = await self._with_document(http, await self._given(http, body, known), known)
-        attempt = partial(self.rates.log_in, http.scope)
+            await self.rates.anonymous(head.scope)
+        body = await _body(head, receive) if head.method == "POST" else b""
+        subject = await self.subject(head) if known else ANONYMOUS
+        purpose = _purpose(head.headers.get("x-purpose"), subject) if known else None
+        await self._check_ruleset(head.headers.get(AT_LEAST))
+        given = await self._with_document(head, await self._given(head, body, known), known)
+        attempt = partial(self.rates.log_in, head.scope)
         request = _request(
-            given, strict=_strict(http), read_only=http.method == "GET", attempt=attempt, idempotency_key=_key(http)
+            given, strict=_strict(head), read_only=head.method == "GET", attempt=attempt, idempotency_key=_key(head)
         )
-        seen = seen_in(http.scope)
+        seen = seen_in(head.scope)
         seen.purpose = purpose or (subject.purposes[0] if len(subject.purposes) == 1 else None)
         try:
             answer = await self.service.answer(request, subject, purpose)
@@ -104,7 +105,7 @@ class Endpoint:
         _note(seen, answer)
         return answer
 
-    async def subject(self, http: HttpRequest) -> Subject:
+    async def subject(self, http: Asking) -> Subject:
         """Who asks, within their rate; a bad token counts as nobody's. Raises UNAUTHENTICATED, RATE_LIMITED."""
         try:
             token = await self.authentication.token(http)
@@ -117,15 +118,15 @@ class Endpoint:
         seen_in(http.scope).known(token.subject)
         return token.subject
 
-    async def _given(self, http: HttpRequest, body: bytes, known: bool) -> dict[str, Any]:  # noqa: FBT001
+    async def _given(self, http: Head, body: bytes, known: bool) -> dict[str, Any]:  # noqa: FBT001
         try:
-            return _posted(http, body) if http.method == "POST" else _got(http)
+            return _posted(http, body) if http.method == "POST" else _got(HttpRequest(http.scope))
         except RequestRefusedError:
             if not known:
                 await self.authentication.token(http)  # says what it takes, and nothing of the request
             raise
 
-    async def _with_document(self, http: HttpRequest, given: dict[str, Any], known: bool) -> dict[str, Any]:  # noqa: FBT001
+    async def _with_document(self, http: Head, given: dict[str, Any], known: bool) -> dict[str, Any]:  # noqa: FBT001
         """The request with the document that it names by hash. Whoever is not known runs registered ones only.
 
         Raises OPERATION_NOT_REGISTERED, UNAUTHENTICATED or BAD_REQUEST; nothing has been parsed until then.
@@ -181,45 +182,36 @@ def within(http: HttpRequest, token: str | None, body: Mapping[str, Any], *, pur
 
 def _note(seen: Seen, answer: Answer) -> None:
     """Leave beside the request what was decided, cells by effect and reason; of what is refused nothing was shown."""
-    body, refused = answer.body, answer.status == Code.FIELD_DENIED.status
-    if refused:
+    if answer.status == Code.FIELD_DENIED.status:
         seen.code, seen.recorded = Code.FIELD_DENIED.name, True
-    authorization = body.get("extensions", {}).get("authorization")
-    if authorization is None:
-        return
-    cells: dict[tuple[str, str | None], int] = {}
-    shown = () if refused else authorization["fields"]
-    decided = [((one["effect"], None), one["count"]) for one in shown if one["effect"] != "DENY"]
-    denials = [error["extensions"] for error in body.get("errors", ()) if "coordinate" in error["extensions"]]
-    decided += [(("DENY", one["reason"]), one["count"]) for one in denials]
-    for kind, count in decided:
-        cells[kind] = cells.get(kind, 0) + count
-    seen.decision, seen.purpose, seen.cells = authorization["decisionId"], Purpose(authorization["purpose"]), cells
+    decided = answer.decided
+    if decided is not None:
+        seen.decision, seen.purpose, seen.cells = decided.decision, Purpose(decided.purpose), decided.cells
 
 
-_SAFE = {"Cache-Control": "no-store"}
+def _json(body: Mapping[str, Any], status: int, media: str, *, headers: Mapping[str, str] | None = None) -> Whole:
+    return Whole(status, media, orjson.dumps(body), headers or None)
 
 
-def _json(body: Mapping[str, Any], status: int, media: str, *, headers: Mapping[str, str] | None = None) -> Response:
-    sent = {**_SAFE, **(headers or {})}
-    return Response(orjson.dumps(body), status, headers=sent, media_type=f"{media}; charset=utf-8")
-
-
-def _check_headers(http: HttpRequest) -> None:
+def _check_headers(fields: HeadFields) -> None:
     """Raises BAD_REQUEST for a header of ours that stands twice: what is before us may have read the other one."""
-    for name in _SINGLE:
-        if len(http.headers.getlist(name)) > 1:
-            raise _bad_request(f"The header {name!r} stands twice.")
-    if http.headers.get("content-encoding", "identity").lower() != "identity":
+    if fields.repeats:
+        for name in _SINGLE:
+            if len(fields.getlist(name)) > 1:
+                raise _bad_request(f"The header {name!r} stands twice.")
+    if fields.get("content-encoding", "identity").lower() != "identity":
         message = "Send the request without a Content-Encoding."
         raise RequestRefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
 
 
-async def _body(http: HttpRequest) -> bytes:
+async def _body(head: Head, receive: Receive) -> bytes:
+    since = perf_counter()
     try:
-        return await read_body(http, most=MAX_BODY)
+        return await receive_body(receive, declared=head.headers.get("content-length", ""), most=MAX_BODY)
     except BodyTooLargeError:
         raise _too_large() from None
+    finally:
+        head.waited += perf_counter() - since
 
 
 def _too_large() -> RequestRefusedError:
@@ -241,8 +233,8 @@ def _purpose(named: str | None, subject: Subject) -> Purpose | None:
     )
 
 
-def _posted(http: HttpRequest, body: bytes) -> dict[str, Any]:
-    if not _is_json(http.headers.get("content-type", "")):
+def _posted(http: Head, body: bytes) -> dict[str, Any]:
+    if not is_json(http.headers.get("content-type", "")):
         message = f"Send the request as {JSON} in UTF-8."
         raise RequestRefusedError(Code.UNSUPPORTED_MEDIA_TYPE, message)
     try:
@@ -252,12 +244,6 @@ def _posted(http: HttpRequest, body: bytes) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise _bad_request("The body must be a JSON object with a member 'query'.")
     return given
-
-
-def _is_json(content_type: str) -> bool:
-    kind, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
-    charsets = [piece.removeprefix("charset=").strip('"') for piece in parameters if piece.startswith("charset=")]
-    return kind == JSON and all(charset in ("utf-8", "utf8") for charset in charsets)
 
 
 def _got(http: HttpRequest) -> dict[str, Any]:
@@ -275,7 +261,7 @@ def _got(http: HttpRequest) -> dict[str, Any]:
     return given
 
 
-def _strict(http: HttpRequest) -> bool:
+def _strict(http: Head) -> bool:
     mode = http.headers.get(MODE)
     if mode is None:
         return False
@@ -284,7 +270,7 @@ def _strict(http: HttpRequest) -> bool:
     return True
 
 
-def _key(http: HttpRequest) -> str | None:
+def _key(http: Head) -> str | None:
     """The client's idempotency key. Raises BAD_USER_INPUT for one that cannot be."""
     key = http.headers.get(ONCE)
     if key is None:
@@ -330,34 +316,7 @@ def _bad_request(message: str) -> RequestRefusedError:
     return RequestRefusedError(Code.BAD_REQUEST, message)
 
 
-def _media_type(accept: str) -> str | None:
-    """The media type to answer in: the better liked of the two; JSON where both are equal or nothing is said."""
-    liked: dict[str, float] = {}
-    for part in accept.split(","):
-        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if kind:
-            liked[kind] = max(liked.get(kind, 0.0), _quality(parameters))
-    if not liked:
-        return JSON
-    wild = max(liked.get("*/*", 0.0), liked.get("application/*", 0.0))
-    graphql, plain = liked.get(GRAPHQL, 0.0), liked.get(JSON, 0.0)
-    if graphql and graphql >= plain:
-        return GRAPHQL
-    return JSON if plain or wild else None
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return min(1.0, max(0.0, float(value)))
-            except ValueError:
-                return 0.0
-    return 1.0
-
-
-def _refused(refusal: RequestRefusedError, media: str) -> Response:
+def _refused(refusal: RequestRefusedError, media: str) -> Whole:
     code = refusal.code
     if code is Code.UNAVAILABLE:
         _log.error("unavailable: %s", place(refusal.__cause__ or refusal))
@@ -370,6 +329,10 @@ def _status(code: Code, media: str) -> int:
 
 def defect(fault: Exception, media: str) -> Response:
     """A defect: the log has its place under an id; the client gets the id and nothing else."""
+    return _defect(fault, media).response()
+
+
+def _defect(fault: Exception, media: str) -> Whole:
     fault_id = secrets.token_hex(8)
     _log.error("fault %s: %s", fault_id, place(fault))
     error = {"message": "Something went wrong here.", "extensions": {"code": Code.INTERNAL.name, "id": fault_id}}

@@ -26,11 +26,12 @@ from models.global_ids import NodeType, to_global
 from models.vocabulary import PERSON_ROLES, Category, Purpose, Role, to_bits
 from privacy.exports import Taken, fetched, take
 from privacy.recipients import Recipient, recipients_of
-from resolvers.endpoint import GRAPHQL, Endpoint, defect
+from resolvers.endpoint import Endpoint, defect
 from resolvers.export_archives import Heading, TooLargeError, pack
 from resolvers.export_documents import ask_about
 from resolvers.export_records import Archivist, Stored
 from resolvers.gathering import Gathered
+from resolvers.media_types import GRAPHQL
 from resolvers.operations import Service
 from resolvers.problems import Code, RequestRefusedError, unavailable
 from resolvers.recording import asked, scope_said

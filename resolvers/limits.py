@@ -174,6 +174,11 @@ def check_cost(plan: Plan, variables: Mapping[str, Any]) -> None:
         raise over_limit("cost", maximum=MAX_COST, actual=cost)
 
 
+def is_measured_once(plan: Plan) -> bool:
+    """Does its cost depend on nothing but its structure and whole numbers, which every plan is made for?"""
+    return not any(isinstance(root, RootBeside) for root in plan.roots)
+
+
 def _connection(connection: Connection, parents: int, variables: Mapping[str, Any]) -> int:
     size = page_size(connection.arguments.values(variables), largest=connection.largest)
     shapes = [

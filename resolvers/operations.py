@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -28,13 +28,13 @@ from authz.subjects import Subject
 from ledger.recorder import NotRecordedError, Recorder
 from ledger.rows import Kind, Operation, Outcome, withheld
 from models.faults import NO_ANSWER
-from models.global_ids import from_global
+from models.global_ids import type_of
 from models.read_connections import ReadConnections
 from models.vocabulary import Purpose
 from resolvers.compiler import Compiler
 from resolvers.documents import MAX_ERRORS, Document, Documents
 from resolvers.gathering import Gathered
-from resolvers.limits import check_cost
+from resolvers.limits import check_cost, is_measured_once
 from resolvers.payloads import Accounts, Attempt, Write
 from resolvers.plan import Plan
 from resolvers.problems import Code, RequestRefusedError, bad_input, purpose_names, unavailable
@@ -42,10 +42,10 @@ from resolvers.reading import Reader
 from resolvers.recording import asked, scope_said
 from resolvers.registered import Registered
 from resolvers.registry import NOUNS
-from resolvers.report import Answer, Heading, Report, make_report
+from resolvers.report import Answer, Heading, make_report
 from resolvers.run import Run, run_plan
 from resolvers.selection import AbstractTypes, Selected, Selector, as_field
-from resolvers.variables import variables_refused
+from resolvers.variables import plain_values, variables_refused
 from resolvers.withholding import withhold
 from resolvers.writes import ACQUIRE_SECONDS, Told, Writer, own_purpose, rule_of
 from resolvers.writing.once import once_of
@@ -69,6 +69,23 @@ class Request:
     idempotency_key: str | None = None
 
 
+@dataclass(slots=True)
+class Prepared:
+    """A plan with what need not be found out again for its next request."""
+
+    plan: Plan
+    scope: Mapping[str, Any]
+    """How the token narrows it, for the ledger."""
+    measured: bool = False
+    """Is its cost within the limit for all variables that it is for?"""
+
+    def check(self, variables: Mapping[str, Any]) -> None:
+        """Refuse what could read too many cells. Raises LIMIT_EXCEEDED."""
+        if not self.measured:
+            check_cost(self.plan, variables)
+            self.measured = is_measured_once(self.plan)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Everything that answers requests: one schema, the rules, the keys, the pool."""
@@ -89,7 +106,7 @@ class Service:
     """What has lapsed of the grants."""
     glasses: BrokenGlasses = field(default_factory=BrokenGlasses)
     """For whom the glass is broken."""
-    plans: "OrderedDict[Any, Plan]" = field(default_factory=OrderedDict)
+    plans: "OrderedDict[Any, Prepared]" = field(default_factory=OrderedDict)
 
     def snapshot(self) -> Snapshot:
         """The rules in force at this moment, for one operation from start to end."""
@@ -109,25 +126,59 @@ class Service:
         """Answer a request. Raises RequestRefusedError for everything that is refused as a whole."""
         document = self.documents.read(request.query, read_only=request.read_only)
         operation = document.operation(request.operation_name)
-        coerced = self._variables(operation, request.variables or {})
         if operation.operation is OperationType.MUTATION:
+            coerced = self._variables(operation, request.variables or {})
             return await self._write(document, operation, coerced, request, subject, purpose)
+        known = self._known(document, operation, request, subject, purpose)
+        if known is not None:
+            return await known.run()
+        coerced = self._variables(operation, request.variables or {})
         selector = Selector(operation, document.fragments, variables=coerced, abstract=self.abstract)
         selected = selector.root()
         if all(one.name.startswith("__") for one in selected):
-            return Answer({"data": self.core(document, operation, selected, request)})
-        chosen = choose_purpose(subject, purpose)
+            return Answer.of({"data": self.core(document, operation, selected, request)})
         variables = coerced.coerced
-        snapshot, glass = self.glasses.applied(self.snapshot(), subject, chosen, now=self.clock())
-        narrowing = narrowing_of(subject, chosen, now=self.clock())
-        categories = self.lapses.left(subject, chosen)
-        compiler = Compiler(self.schema, snapshot, subject.role, chosen, categories, narrowing)
-        plan = self._plan(document, operation, variables, compiler, partial(compiler.compile, selector, variables))
-        check_cost(plan, variables)
-        scope = scope_said(categories, narrowing)
+        snapshot, glass, compiler = self._compiler(subject, choose_purpose(subject, purpose))
+        compiled = partial(compiler.compile, selector, variables)
+        prepared = self._prepared(document, operation, variables, compiler, compiled)
         return await _Execution(
-            self, request, document, operation, variables, subject, chosen, snapshot, plan, scope, glass
+            self, request, document, operation, variables, subject, compiler.purpose, snapshot, prepared, glass
         ).run()
+
+    def _known(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        request: Request,
+        subject: Subject,
+        purpose: Purpose | None,
+    ) -> "_Execution | None":
+        """A query whose plan is known already and that nothing needs to be found out for; None for all others."""
+        name = operation.name.value if operation.name else None
+        plain = document.plain.get(name)
+        if plain is None or (purpose is None and len(subject.purposes) != 1):
+            return None
+        variables = plain_values(plain, request.variables or {})
+        if variables is None:
+            return None
+        snapshot, glass, compiler = self._compiler(subject, purpose or subject.purposes[0])
+        place = _place(document, name, variables, compiler)
+        prepared = self.plans.get(place)
+        if prepared is None:
+            return None
+        self._use(place)
+        prepared.check(variables)
+        return _Execution(
+            self, request, document, operation, variables, subject, compiler.purpose, snapshot, prepared, glass
+        )
+
+    def _compiler(self, subject: Subject, purpose: Purpose) -> tuple[Snapshot, UUID | None, Compiler]:
+        """The rules that a subject is answered by now, the glass that they owe something to, and who plans by them."""
+        now = self.clock()
+        snapshot, glass = self.glasses.applied(self.snapshot(), subject, purpose, now=now)
+        narrowing = narrowing_of(subject, purpose, now=now)
+        categories = self.lapses.left(subject, purpose)
+        return snapshot, glass, Compiler(self.schema, snapshot, subject.role, purpose, categories, narrowing)
 
     async def _write(  # noqa: PLR0913 - what a mutation depends on
         self,
@@ -143,16 +194,12 @@ class Service:
         (field,) = selector.fields("Mutation", (operation.selection_set,))
         rule = rule_of(self.schema, field.name)
         purpose = own_purpose(named, rule, subject) or choose_purpose(subject, named)
-        snapshot, glass = self.glasses.applied(self.snapshot(), subject, purpose, now=self.clock())
+        snapshot, glass, compiler = self._compiler(subject, purpose)
         payload = payload_of(self.schema, field.name)
         plan = None
-        narrowing = narrowing_of(subject, purpose, now=self.clock())
-        categories = self.lapses.left(subject, purpose)
         if payload.noun is not None:
-            compiler = Compiler(self.schema, snapshot, subject.role, purpose, categories, narrowing)
             compiled = partial(compiler.compile_written, selector, coerced.coerced, field, NOUNS[payload.noun])
-            plan = self._plan(document, operation, coerced.coerced, compiler, compiled)
-            check_cost(plan, coerced.coerced)
+            plan = self._prepared(document, operation, coerced.coerced, compiler, compiled).plan
         told = Told(
             name=field.name,
             key=field.key,
@@ -165,7 +212,7 @@ class Service:
             operation_name=operation.name.value if operation.name else None,
             shape_hash=document.shape_hash,
             strict=request.strict,
-            scope=scope_said(categories, narrowing),
+            scope=scope_said(compiler.categories, compiler.narrowing),
         )
         write = Write(
             None, field.name, subject, purpose, self.clock(), snapshot, self.accounts, self.reader, request.attempt
@@ -209,25 +256,37 @@ class Service:
             raise bad_input("variables", "A variable is null where its argument must not be.")
         return dict(data)
 
-    def _plan(
+    def _prepared(
         self,
         document: Document,
         operation: OperationDefinitionNode,
         variables: Mapping[str, Any],
         compiler: Compiler,
         compiled: Callable[[], Plan],
-    ) -> Plan:
-        name = operation.name.value if operation.name else None
-        shape = tuple((key, _shape(value)) for key, value in variables.items())
-        place = (document.text_hash, name, shape, compiler.place)
-        plan = self.plans.get(place)
-        if plan is None:
-            plan = self.plans[place] = compiled()
+    ) -> Prepared:
+        """The plan of an operation, within the limit of cost. Raises LIMIT_EXCEEDED and what a compiler raises."""
+        place = _place(document, operation.name.value if operation.name else None, variables, compiler)
+        prepared = self.plans.get(place)
+        if prepared is None:
+            prepared = Prepared(compiled(), scope_said(compiler.categories, compiler.narrowing))
+            self.plans[place] = prepared
             if len(self.plans) > _PLANS:
                 self.plans.popitem(last=False)
         else:
+            self._use(place)
+        prepared.check(variables)
+        return prepared
+
+    def _use(self, place: tuple[Any, ...]) -> None:
+        """What is used lately goes last, as soon as there may be need of that."""
+        if len(self.plans) > _PLANS // 2:
             self.plans.move_to_end(place)
-        return plan
+
+
+def _place(document: Document, name: str | None, variables: Mapping[str, Any], compiler: Compiler) -> tuple[Any, ...]:
+    """Where the plan of an operation is kept: all that it depends on."""
+    shape = tuple((key, _shape(value)) for key, value in variables.items())
+    return document.text_hash, name, shape, compiler.place
 
 
 def choose_purpose(subject: Subject, named: Purpose | None) -> Purpose:
@@ -246,11 +305,10 @@ def _shape(value: Any) -> Any:  # noqa: ANN401 - any variable
         return value
     if hasattr(value, "name"):
         return value.name
-    found = from_global(value) if isinstance(value, str) else None
-    return found[0] if found else "given"
+    return (type_of(value) if isinstance(value, str) else None) or "given"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Execution:
     """One operation from plan to answer, under one snapshot."""
 
@@ -262,14 +320,16 @@ class _Execution:
     subject: Subject
     purpose: Purpose
     snapshot: Snapshot
-    plan: Plan
-    scope: Mapping[str, Any]
-    """How the token narrows it, for the ledger."""
+    prepared: Prepared
     glass: UUID | None
+
+    @property
+    def plan(self) -> Plan:
+        return self.prepared.plan
 
     async def run(self) -> Answer:
         core_data = self._core()
-        heading = Heading(self.purpose.value, self.snapshot.ruleset.number, uuid4(), self.glass)
+        heading = Heading.of(self.purpose.value, self.snapshot.ruleset.number, uuid4(), self.glass)
         try:
             async with self.service.reading.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 run = await self._run(connection)
@@ -288,8 +348,16 @@ class _Execution:
                 raise unavailable() from fault
             recorded, report = False, report.withheld(withhold(self.plan, data))
         data |= core_data
-        answer = self._answer({key: data[key] for key in self.plan.keys}, report.errors(heading), report, heading)
-        return replace(answer, recorded=recorded)
+        errors, extensions = report.errors(heading), {"authorization": report.authorization(heading)}
+        if self.request.strict and errors:
+            body = {"data": None, "errors": errors, "extensions": extensions}
+            decided = report.decided(heading, refused=True)
+            return Answer.of(body, Code.FIELD_DENIED.status, decided=decided, recorded=recorded)
+        body = {"data": {key: data[key] for key in self.plan.keys}}
+        if errors:
+            body["errors"] = errors
+        body["extensions"] = extensions
+        return Answer.of(body, decided=report.decided(heading), recorded=recorded)
 
     def _core(self) -> dict[str, Any]:
         if not self.plan.core:
@@ -316,7 +384,7 @@ class _Execution:
             Outcome.REFUSED if refused else Outcome.DONE,
             Code.FIELD_DENIED.value if refused else None,
             **asked(self.subject, self.purpose, ruleset, shape_hash=self.document.shape_hash, name=name),
-            scope=self.scope,
+            scope=self.prepared.scope,
             misses=len(run.missed),
             persons=decided.persons,
             records=decided.records,
@@ -325,12 +393,3 @@ class _Execution:
             detail=run.notes.detail,
             break_glass=self.glass,
         )
-
-    def _answer(self, data: dict[str, Any], errors: list[dict[str, Any]], report: Report, heading: Heading) -> Answer:
-        extensions = {"authorization": report.authorization(heading)}
-        if self.request.strict and errors:
-            return Answer({"data": None, "errors": errors, "extensions": extensions}, Code.FIELD_DENIED.status)
-        body: dict[str, Any] = {"data": data}
-        if errors:
-            body["errors"] = errors
-        return Answer({**body, "extensions": extensions})

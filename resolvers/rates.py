@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import RedisStorage
@@ -95,8 +96,7 @@ def _parsed(text: str, name: str) -> RateLimitItem:
     return item
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer to one request's count; `wait` in whole seconds, where it is over the limit."""
 
     limited: Limited
@@ -117,6 +117,33 @@ class Verdict:
             return {**told, "RateLimit": f'"{name}";r={self.remaining}'}
         return {**told, "RateLimit": f'"{name}";r=0;t={self.wait}', "Retry-After": str(self.wait)}
 
+    def lines(self) -> bytes:
+        """The same as lines of a head, where it need not wait."""
+        return b"%b%d\r\n" % (_start_of_lines(self.limited, self.item.amount, self.item.get_expiry()), self.remaining)
+
+
+@cache
+def _start_of_lines(limited: Limited, amount: int, seconds: int) -> bytes:
+    name = limited.value
+    return f'ratelimit-policy: "{name}";q={amount};w={seconds}\r\nratelimit: "{name}";r='.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What the library makes of a limit for every request anew: its key before and after whom, and its window."""
+
+    start: str
+    end: str
+    seconds: int
+
+    @classmethod
+    def of(cls, item: RateLimitItem, limited: Limited) -> "_Keys":
+        start, _, end = item.key_for(limited.value, _WHOM).partition(_WHOM)
+        return cls(start, end, item.get_expiry())
+
+
+_WHOM = "whom"
+
 
 class Rates:
     """Counts requests against the limits, in a shared storage or in this process."""
@@ -124,6 +151,7 @@ class Rates:
     def __init__(self, settings: RateSettings, connect: Callable[[], Awaitable[Any]]) -> None:
         """Count as the settings say; `connect` gives a connection to the service's own database."""
         self._items = {kind: _parsed(getattr(settings, kind.value), kind.name) for kind in Limited}
+        self._keys = {kind: _Keys.of(item, kind) for kind, item in self._items.items()}
         self._own = ProcessCounts()
         self._shared = _shared(settings.storage, connect)
         self._away_until = 0.0
@@ -142,23 +170,26 @@ class Rates:
 
     async def count(self, scope: MutableMapping[str, Any], limited: Limited, whom: str) -> Verdict:
         """Count one request of `whom`; the verdict is left in the scope for the response's headers."""
-        item = self._items[limited]
-        key = item.key_for(limited.value, whom)
-        storage, count = await self._incremented(key, item.get_expiry())
+        item, keys = self._items[limited], self._keys[limited]
+        key = f"{keys.start}{whom}{keys.end}"
+        storage: Counts = self._own
+        if self._shared is None:
+            count = self._own.counted(key, keys.seconds)
+        else:
+            storage, count = await self._incremented(self._shared, key, keys.seconds)
         wait = None if count <= item.amount else await self._wait(storage, key, item)
         verdict = scope[SCOPE_KEY] = Verdict(limited, item, max(0, item.amount - count), wait)
         return verdict
 
-    async def _incremented(self, key: str, expiry: int) -> tuple[Counts, int]:
-        shared = self._shared
-        if shared is not None and time.monotonic() >= self._away_until:
+    async def _incremented(self, shared: Counts, key: str, expiry: int) -> tuple[Counts, int]:
+        if time.monotonic() >= self._away_until:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     return shared, await shared.incr(key, expiry)
             except _failures(shared) as fault:
                 self._away_until = time.monotonic() + _AWAY_SECONDS
                 _log.error("rates cannot be counted together (%s): each worker counts alone", type(fault).__name__)
-        return self._own, await self._own.incr(key, expiry)
+        return self._own, self._own.counted(key, expiry)
 
     async def _wait(self, storage: Counts, key: str, item: RateLimitItem) -> int:
         """Seconds until the window is over; one more than told, because storages round."""

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from privacy.receipts import KEYS_PATH, MEDIA_TYPE
-from resolvers.endpoint import JSON, within
+from resolvers.endpoint import within
+from resolvers.media_types import JSON
 
 RECEIPT_PATH = "/consents/{id}/receipt"
 _DOCUMENT = "query ConsentReceipt($id: ID!) { node(id: $id) { ... on Consent { receipt { fileName jws document } } } }"

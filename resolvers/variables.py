@@ -4,15 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import (
+    GraphQLBoolean,
     GraphQLEnumType,
     GraphQLError,
+    GraphQLID,
     GraphQLInputObjectType,
     GraphQLInputType,
+    GraphQLInt,
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLScalarType,
     GraphQLSchema,
+    GraphQLString,
     Undefined,
     VariableDefinitionNode,
     type_from_ast,
@@ -30,6 +34,49 @@ _FORMS = {
     "Boolean": "true or false",
 }
 _MOST_NAMES = 30
+
+_TYPES: Mapping[Any, type] = {GraphQLID: str, GraphQLString: str, GraphQLInt: int, GraphQLBoolean: bool}
+"""Types whose values are taken as JSON has them."""
+_LARGEST_INT = 2**31 - 1
+
+PlainVariables = Sequence[tuple[str, type, bool]]
+"""Variables of such types: name, Python's type, and may it be null or left out?"""
+
+
+def plain_variables(schema: GraphQLSchema, definitions: Sequence[VariableDefinitionNode]) -> PlainVariables | None:
+    """The variables of an operation if all are of such types and without a default; None where one is not."""
+    found = []
+    for definition in definitions:
+        declared: Any = type_from_ast(schema, definition.type)
+        nullable = not isinstance(declared, GraphQLNonNull)
+        kind = _TYPES.get(declared if nullable else declared.of_type)
+        if kind is None or definition.default_value is not None or definition.directives:
+            return None
+        found.append((definition.variable.name.value, kind, nullable))
+    return tuple(found)
+
+
+def plain_values(variables: PlainVariables, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What graphql-core would make of these values; None where that is for it to say."""
+    values: dict[str, Any] = {}
+    for name, kind, nullable in variables:
+        value: Any = given.get(name)
+        if value is None:
+            if not nullable:
+                return None
+            if name in given:
+                values[name] = None
+        elif _is_plain(kind, value):
+            values[name] = value
+        else:
+            return None
+    return values
+
+
+def _is_plain(kind: type, value: Any) -> bool:  # noqa: ANN401 - any JSON
+    if isinstance(value, int) and abs(value) > _LARGEST_INT:
+        return False
+    return type(value) is kind
 
 
 def variables_refused(

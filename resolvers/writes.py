@@ -199,7 +199,7 @@ class Writer:
         """Run one mutation. Raises RequestRefusedError for what is refused as a whole."""
         if told.rule.attempt:
             await write.count_attempt()
-        heading = Heading(told.purpose.value, write.ruleset.number, write.decision, write.broken_glass)
+        heading = Heading.of(told.purpose.value, write.ruleset.number, write.decision, write.broken_glass)
         try:
             async with (
                 self.heavy.entered() if told.rule.heavy else nullcontext(),
@@ -232,7 +232,8 @@ class Writer:
                 )
             extensions = {"authorization": report.authorization(heading)}
             denied = {"data": None, "errors": report.errors(heading), "extensions": extensions}
-            return Answer(denied, Code.FIELD_DENIED.status)
+            decided_said = report.decided(heading, refused=True)
+            return Answer.of(denied, Code.FIELD_DENIED.status, decided=decided_said)
         await _remember_erased(write)
         if write.published is not None:
             # It is done, whatever comes of waiting.
@@ -242,7 +243,8 @@ class Writer:
         errors = report.errors(heading)
         if errors:
             body["errors"] = errors
-        return Answer({**body, "extensions": {"authorization": report.authorization(heading)}})
+        body["extensions"] = {"authorization": report.authorization(heading)}
+        return Answer.of(body, decided=report.decided(heading))
 
     async def _answered(self, told: Told, write: Write) -> dict[str, Any]:
         """What graphql-core answers: a payload, or a noun without anything in it, which the plan shows."""

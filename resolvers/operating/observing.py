@@ -1,23 +1,18 @@
-"""Every request, seen from outside: its line in the log, its counts, the service level and, if refused, its row.
+"""Every request, seen from outside: its line in the log, its counts, the service level and, if refused, its row."""
 
-The line holds nothing that a client wrote: neither variables nor documents, tokens, addresses, nor a path that is none
-of ours.
-"""
-
-import logging
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
-from time import perf_counter
+from dataclasses import dataclass, field
+from time import perf_counter, time
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authz.seen import Seen, seen_in
 from ledger.rows import Kind
-from models.logs import FIELDS
 from resolvers.operating.metrics import Metrics
 from resolvers.operating.refusals import Refusals
 from resolvers.operating.service_level import LevelWatch
+from resolvers.operating.telling import Answered, Told
 from resolvers.problems import Code
 
 OK, GONE = "OK", "GONE"
@@ -29,18 +24,33 @@ _WITHHELD = ("DENY", "UNAVAILABLE")
 _UNKNOWN_PATH = "?"
 _FIRST_ERROR, _FIRST_FAULT = 400, 500
 
-_log = logging.getLogger("needful.access")
-
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Whoever is told of each request."""
+    """Whoever is told of each request: of refusals and the service level at once, of all else with the next ones."""
 
     metrics: Metrics
     refusals: Refusals
     level: LevelWatch | None
     paths: frozenset[str]
     """The paths that may stand in the log."""
+    told: Told = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "told", Told(self.metrics))
+
+    def tell(self, scope: Scope, seen: Seen, status: int, took: float) -> None:
+        """Tell of a request that was answered with a status, or of one that was not: 0; `took` in seconds."""
+        path = scope["path"]
+        endpoint = _endpoint(path)
+        code = seen.code or _code(status)
+        if status and self.level is not None and endpoint != _OTHER:
+            failed = code in _FAILED or _WITHHELD in seen.cells or (status >= _FIRST_FAULT and seen.code is None)
+            self.level.add(perf_counter(), seconds=took, failed=failed)
+        if seen.code is not None:
+            self.refusals.note(_KINDS.get(endpoint, Kind.REFUSAL), seen)
+        shown = path if path in self.paths else _UNKNOWN_PATH
+        self.told.add(Answered(time(), scope["method"], shown, endpoint, code, status, took, seen))
 
 
 class Observed:
@@ -75,37 +85,7 @@ class Observed:
         try:
             await self._app(scope, received, sent)
         finally:
-            _tell(self._observers(), scope, seen_in(scope), status, took)
-
-
-def _tell(observers: Observers, scope: Scope, seen: Seen, status: int, took: float) -> None:
-    path = scope["path"]
-    endpoint = _endpoint(path)
-    code = seen.code or _code(status)
-    if status:
-        observers.metrics.request(endpoint, code, took)
-        if seen.role is not None and seen.purpose is not None:
-            observers.metrics.decided(seen.role.value, seen.purpose.value, seen.cells)
-        if observers.level is not None and endpoint != _OTHER:
-            failed = code in _FAILED or _WITHHELD in seen.cells or (status >= _FIRST_FAULT and seen.code is None)
-            observers.level.add(perf_counter(), seconds=took, failed=failed)
-    if seen.code is not None:
-        observers.refusals.note(_KINDS.get(endpoint, Kind.REFUSAL), seen)
-    _log.info(
-        "request",
-        extra={
-            FIELDS: {
-                "method": scope["method"],
-                "path": path if path in observers.paths else _UNKNOWN_PATH,
-                "status": status,
-                "code": code,
-                "ms": round(took * 1000, 1),
-                "decision": seen.decision,
-                "role": seen.role and seen.role.value,
-                "purpose": seen.purpose and seen.purpose.value,
-            }
-        },
-    )
+            self._observers().tell(scope, seen_in(scope), status, took)
 
 
 def _endpoint(path: str) -> str:

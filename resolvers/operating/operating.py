@@ -128,7 +128,8 @@ class Operating:
         self.watch.recorder.record_later(self._row(Kind.START, ruleset))
 
     async def end(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Record what was counted and that this process ends; tell the hook what waits."""
+        """Tell of the last requests, record what was counted and that this process ends; tell the hook what waits."""
+        self.observers.told.close()
         self.refusals.flush()
         self.watch.recorder.record_later(self._row(Kind.STOP, snapshot().ruleset))
         if self._hook is not None:
@@ -145,6 +146,7 @@ class Operating:
             message = "The metrics need their token: Authorization: Bearer … (scripts/needful metrics-token prints it)."
             error = {"message": message, "extensions": {"code": Code.UNAUTHENTICATED.name}}
             return JSONResponse({"errors": [error]}, 401, headers=_REALM)
+        self.observers.told.flush()
         text = await asyncio.to_thread(self.metrics.text)
         return Response(text, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 

@@ -4,19 +4,27 @@ import asyncio
 import io
 import json
 import logging
+import select
+import signal
 import subprocess
 import sys
 import threading
 from types import SimpleNamespace
+from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
 
+from authz.seen import Seen
 from models.database import connect_once
 from models.installation import InstallationError
 from models.logs import FIELDS, JsonLines, TextLines, configure
-from tests.conftest import ROOT, TLS
+from models.vocabulary import Purpose, Role
+from resolvers.operating.metrics import Metrics
+from resolvers.operating.telling import WITHIN_SECONDS, Answered, Told
+from resolvers.problems import Code
+from tests.conftest import ROOT, TLS, running_server
 from tests.operations.conftest import until
 from tests.test_storage_leaks import found_in, planted
 
@@ -121,7 +129,8 @@ def test_each_request_has_one_line_with_what_an_operator_needs(operated, operate
     operated.post("{ claims { totalCount } }", token=operated_handler, purpose="marketing")
     operated.client.get(f"{operated.address}/livez?token=abc")
     lines = until(lambda: len(found := operated.logged("needful.access")[before:]) >= 4 and found)
-    answered, invalid, elsewhere, live = lines
+    # Workers tell of theirs a moment later, each in its own time.
+    answered, invalid, elsewhere, live = sorted(lines, key=lambda line: line["time"])
     assert answered.pop("ms") > 0
     assert answered.pop("time").endswith("Z")
     assert answered == {
@@ -139,6 +148,37 @@ def test_each_request_has_one_line_with_what_an_operator_needs(operated, operate
     assert (invalid["code"], invalid["status"], invalid["role"]) == ("GRAPHQL_VALIDATION_FAILED", 400, "claims_handler")
     assert (elsewhere["code"], elsewhere["status"]) == ("PURPOSE_NOT_ALLOWED", 403)
     assert (live["path"], live["code"]) == ("/livez", "OK")
+
+
+def test_what_was_answered_just_before_the_stop_has_its_lines_and_counts(tmp_path, server, handler):
+    log, count = tmp_path / "log", 30
+    running = running_server(server.data_dir, log, environment={"NEEDFUL_LOG": "json"})
+    with running as url, httpx.Client(verify=TLS) as client:
+        statuses = [client.get(f"{url}/livez").status_code for _ in range(count)]
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(20)
+    lines = [json.loads(line) for line in log.read_text().splitlines() if '"needful.access"' in line]
+    assert [line["status"] for line in lines] == statuses == [200] * count
+
+
+def test_many_lines_come_in_pieces_that_a_pipe_takes_whole(tmp_path, caplog):
+    written = []
+    formatter = JsonLines()
+    told = Told(Metrics(tmp_path, 0))
+    caplog.handler.emit = lambda record: written.append(formatter.format(record))
+    seen = Seen(role=max(Role, key=len), purpose=max(Purpose, key=len), decision=str(uuid4()))
+    longest = Answered(1e9 + 0.5, "DELETE", "/console/" + "x" * 60, "graphql", max(Code, key=len), 200, 1e4, seen)
+
+    async def tell():
+        for _ in range(100):
+            told.add(longest)
+        await asyncio.sleep(5 * WITHIN_SECONDS)
+
+    with caplog.at_level(logging.INFO, "needful.access"):
+        asyncio.run(tell())
+    assert sum(len(text.splitlines()) for text in written) == 100
+    assert all(len(text.encode()) < select.PIPE_BUF for text in written)
+    assert {json.loads(line)["time"] for text in written for line in text.splitlines()} == {"2001-09-09T01:46:40.500Z"}
 
 
 def hostile(server, token, values):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import stat
 from datetime import UTC, datetime
 
@@ -102,8 +103,8 @@ def test_who_may_not_read_metrics_is_counted_for_the_ledger_as_strangers_are_els
     refusals = Refusals(rows.append, lambda: datetime(2026, 11, 23, tzinfo=UTC))
     metrics = Metrics(tmp_path, 0)
     app = Starlette(routes=routes())
-    app.state.operating = Operating(metrics, None, refusals, None, None, None, None, "t" * 43, 0)
     observers = Observers(metrics, refusals, None, frozenset({"/metrics"}))
+    app.state.operating = Operating(metrics, None, refusals, None, None, observers, None, "t" * 43, 0)
 
     async def ask():
         transport = httpx.ASGITransport(Observed(app, lambda: observers))
@@ -165,6 +166,27 @@ def test_files_have_all_their_room_from_the_start(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} >= {"counter_0.db", "histogram_0.db", "gauge_livemax_0.db"}
     for path in tmp_path.iterdir():
         assert path.stat().st_blocks * 512 >= path.stat().st_size > 0
+
+
+def test_many_requests_counted_at_once_are_what_each_alone_would_be(tmp_path):
+    took = [0.001, 0.005, 0.0051, 0.7, 0.7, 10.0, 10.1, 3600.0]
+    together, apart = tmp_path / "together", tmp_path / "apart"
+    texts = []
+    for folder, batches in ((together, [took]), (apart, [[one] for one in took])):
+        folder.mkdir()
+        metrics = Metrics(folder, 0)
+        for batch in batches:
+            metrics.request("graphql", "OK", *batch)
+        texts.append(metrics.text().decode())
+    assert texts[0] == texts[1]
+    buckets = {line for line in texts[0].splitlines() if line.startswith("needful_request_seconds_bucket")}
+    for bound in (0.005, 0.01, 1.0, 10.0, math.inf):
+        shown = "+Inf" if bound == math.inf else bound
+        line = (
+            f'needful_request_seconds_bucket{{endpoint="graphql",le="{shown}"}} {sum(one <= bound for one in took)}.0'
+        )
+        assert line in buckets
+    assert 'needful_requests_total{code="OK",endpoint="graphql"} 8.0' in texts[0]
 
 
 def test_every_word_of_the_vocabulary_fits_without_growing(tmp_path):
