@@ -88,8 +88,12 @@ class Standing:
 
     async def check(self, token: Token) -> str | None:
         """Why a token no longer stands, or None. Raises StandingUnknownError."""
-        if time.monotonic() - self._asked > STALE_SECONDS:
+        if not self.known:
             await self.ask()
+        return self.told(token)
+
+    def told(self, token: Token) -> str | None:
+        """The same by what is known: for whoever has seen that it is `known` lately enough."""
         return (self._why(token) if self._revoked else None) or self._lacks(token)
 
     def _why(self, token: Token) -> str | None:

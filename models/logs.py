@@ -80,7 +80,7 @@ class JsonLines(TextLines):
 
 
 def _time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def _events(record: logging.LogRecord) -> Sequence[tuple[float, Mapping[str, Any]]]:

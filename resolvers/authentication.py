@@ -46,7 +46,10 @@ class Authentication:
         if isinstance(token, Refused):
             raise _token_refused(scheme, token.why)
         try:
-            why = _wrong_scheme(scheme, token) or await self.standing.check(token)
+            why = _wrong_scheme(scheme, token)
+            if why is None:
+                standing = self.standing
+                why = standing.told(token) if standing.known else await standing.check(token)
         except StandingUnknownError as fault:
             raise unavailable() from fault
         if why is not None:

@@ -72,15 +72,16 @@ async def _pages(
 
 async def _asked(service: Service, subject: Subject, said: Said, document: str, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
     answer = await service.answer(Request(document, variables=given), subject, _PURPOSE)
-    errors = [error["extensions"] for error in answer.body.get("errors", ())]
+    body = answer.body
+    errors = [error["extensions"] for error in body.get("errors", ())]
     beside = any("coordinate" not in error for error in errors)
     # What the ledger has no row of was taken out: an archive of blanks is none.
-    if answer.body.get("data") is None or beside or not answer.recorded:
+    if body.get("data") is None or beside or not answer.recorded:
         raise unavailable()
     for error in errors:
         place = error["coordinate"], error["reason"]
         said.denied[place] = said.denied.get(place, 0) + error["count"]
-    return answer.body["data"]["user"]
+    return body["data"]["user"]
 
 
 def _document(schema: GraphQLSchema, connection: str | None) -> str:

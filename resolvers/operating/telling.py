@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from authz.seen import Seen
 from models.logs import EVENTS
+from models.vocabulary import Purpose, Role
 from resolvers.operating.metrics import LIMIT, Metrics
 
 WITHIN_SECONDS = 0.01
@@ -73,17 +74,17 @@ class Told:
 
     def _count(self, waiting: Sequence[Answered]) -> None:
         answered: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-        decided: defaultdict[tuple[str, str], _Decided] = defaultdict(_Decided)
+        decided: defaultdict[tuple[Role, Purpose], _Decided] = defaultdict(_Decided)
         for one in waiting:
             seen = one.seen
             if one.status:
                 answered[one.endpoint, one.code].append(one.took)
                 if seen.role is not None and seen.purpose is not None and seen.cells:
-                    decided[seen.role.value, seen.purpose.value].add(seen.cells)
+                    decided[seen.role, seen.purpose].add(seen.cells)
         for (endpoint, code), took in answered.items():
             self.metrics.request(endpoint, code, *took)
         for (role, purpose), cells in decided.items():
-            self.metrics.decided(role, purpose, cells.cells, limited=cells.limited)
+            self.metrics.decided(role.value, purpose.value, cells.cells, limited=cells.limited)
 
 
 @dataclass(slots=True)
@@ -108,6 +109,6 @@ def _line(one: Answered) -> dict[str, Any]:
         "code": one.code,
         "ms": round(one.took * 1000, 1),
         "decision": seen.decision,
-        "role": seen.role and seen.role.value,
-        "purpose": seen.purpose and seen.purpose.value,
+        "role": seen.role,
+        "purpose": seen.purpose,
     }
