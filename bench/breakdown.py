@@ -35,17 +35,17 @@ from resolvers.statements import Statement
 
 PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "statement": ((run.Run, "records"),),
-    "situation and effect": ((Rows, "situations"), (disclosure, "_counts"), (disclosure, "effects_of")),
+    "situation and effect": ((Rows, "judged"), (run, "ruled")),
     "ceilings": ((run, "rows_beyond"),),
-    "opening": ((disclosure, "_open"),),
-    "masking": ((disclosure, "_values"),),
+    "opening and masking": ((disclosure, "_open"),),
+    "columns": ((disclosure, "_values"),),
     "assembling": ((run, "run_plan"), (operations, "run_plan")),
     "report": ((operations, "make_report"), (report.Report, "errors"), (report.Report, "authorization")),
     "row of the ledger": ((operations.__dict__["_Execution"], "_row"),),
     "ledger": ((recorder.Recorder, "record"),),
     "writing": ((report.Answer, "of"), (whole_responses.Whole, "response")),
 }
-"""Parts and the functions that do them. `assembling`: columns to objects, lists and edges."""
+"""Parts and the functions that do them. `columns`: values to their rows; `assembling`: columns to objects and lists."""
 
 REST = "the rest"
 """Token, body, document, plan and variables, and the pool. (Not uvicorn's own HTTP.)"""

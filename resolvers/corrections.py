@@ -18,7 +18,7 @@ _TO_APPLY = "Query.correctionsToApply"
 _WEIGHT = 500
 
 _RECIPIENTS = (
-    "coalesce((SELECT array_agg(o.name ORDER BY o.name, o.code) FROM correction_recipient r"
+    "coalesce((SELECT array_agg(o.name::text ORDER BY o.name, o.code) FROM correction_recipient r"
     " JOIN organization o ON o.id = r.organization_id WHERE r.correction_id = t.id), '{}')"
 )
 

@@ -9,11 +9,11 @@ import pytest
 
 from authz.caveats import MaskOnly, OnlyPolicies, OnlyProducts, RowCeiling, Until
 from authz.vocabulary import MASKABLE
-from resolvers import disclosure
 from resolvers.run import Run
 from schema.build import build_catalogue, build_schema
 from tests.inprocess import effects, handler, in_process, reasons, shown
 from tests.plain import by_id, lines
+from vault import sealing
 
 LATER = 2**40
 CLAIMS = """{ claims(first: 30) { edges { node { claimNumber diagnosis hospital reporterName bankCard
@@ -111,13 +111,13 @@ def test_a_ceiling_counts_rows_over_the_whole_life_of_the_token_and_stops_at_the
 
 def test_values_beyond_a_ceiling_are_not_even_opened(asked):
     opened = []
-    open_column = disclosure.open_column
+    open_column = sealing.open_column
 
     def counting(blobs, *rest, **named):
         opened.extend(blob for blob in blobs if blob is not None)
         return open_column(blobs, *rest, **named)
 
-    with mock.patch.object(disclosure, "open_column", counting):
+    with mock.patch.object(sealing, "open_column", counting):
         asked.body(handler(asked, RowCeiling(3)), "{ users(first: 20) { edges { node { name } } } }")
     assert len(opened) == 3
 

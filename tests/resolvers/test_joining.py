@@ -1,10 +1,14 @@
 """One row and what stands below it, read by one statement: answered as if each level were read by its own."""
 
 from unittest import mock
+from uuid import UUID
 
 import pytest
+from graphql import get_named_type, is_leaf_type, is_required_argument
 
+from models.global_ids import to_global
 from resolvers import compiler
+from resolvers.registry import NOUNS
 from tests.inprocess import in_process, service_over
 from tests.plain import lines
 
@@ -84,3 +88,45 @@ def test_a_row_that_does_not_exist_for_the_caller_is_a_miss_and_nothing_is_told_
     body = asked.body(stranger, DOCUMENTS["deep"], {"id": policies[0]})
     assert body["data"] == {"policy": None}
     assert "errors" not in body
+
+
+async def column_types(pool, reads):
+    """Name and kind of every column's type."""
+    async with pool.acquire() as connection:
+        prepared = [await connection.prepare(read.statement.sql) for read in reads]
+        return [(column.type.name, column.type.kind) for one in prepared for column in one.get_attributes()]
+
+
+def selected(schema, declared, deep):
+    """Every field of a type that needs no argument, connections a row each, and so on below as `deep` as is said."""
+    found = []
+    for name, one in declared.fields.items():
+        below = get_named_type(one.type)
+        paged = below.name.endswith("Connection")
+        if any(map(is_required_argument, one.args.values())) or (not is_leaf_type(below) and not deep):
+            continue
+        if is_leaf_type(below):
+            found.append(name)
+        elif paged and below.name.removesuffix("Connection") in NOUNS:
+            node = selected(schema, schema.type_map[below.name.removesuffix("Connection")], deep - 1)
+            found.append(f"{name}(first: 1) {{ edges {{ node {{ {node} }} }} }}")
+        elif below.name in NOUNS:
+            found.append(f"{name} {{ {selected(schema, below, deep - 1)} }}")
+    return " ".join(found)
+
+
+@pytest.mark.parametrize("root", ["user", "policy", "beneficiary", "claim"])
+@pytest.mark.parametrize("caller", [*CALLERS, "own data"])
+def test_whatever_is_asked_for_the_driver_can_read_every_column_of_what_is_read_at_once(asked, root, caller):
+    own = {"role": "customer", "purposes": ["rights_request"]}
+    subject = asked.subject(**CALLERS.get(caller, own))
+    schema = asked.service.schema
+    document = (
+        f"query Every($id: ID!) {{ {root}(id: $id) {{ {selected(schema, schema.type_map[root.capitalize()], 2)} }} }}"
+    )
+    body = asked.body(subject, document, {"id": to_global(NOUNS[root.capitalize()].node_type, UUID(int=1))})
+    assert body["data"] == {root: None}
+    (joined,) = [one.joined for one in next(reversed(asked.service.plans.values())).plan.roots]
+    types = asked.runner.run(column_types(asked.pool, joined.reads))
+    assert len(joined.reads) > 2
+    assert {name for name, kind in types if kind != "scalar"} <= {"text[]"}, "asyncpg reads no other arrays in records"
