@@ -161,11 +161,12 @@ def test_what_was_answered_just_before_the_stop_has_its_lines_and_counts(tmp_pat
     assert [line["status"] for line in lines] == statuses == [200] * count
 
 
-def test_many_lines_come_in_pieces_that_a_pipe_takes_whole(tmp_path, caplog):
+def test_many_lines_come_in_pieces_that_a_pipe_takes_whole(tmp_path, caplog, monkeypatch):
     written = []
     formatter = JsonLines()
     told = Told(Metrics(tmp_path, 0))
-    caplog.handler.emit = lambda record: written.append(formatter.format(record))
+    # The handler is one for all tests of a process.
+    monkeypatch.setattr(caplog.handler, "emit", lambda record: written.append(formatter.format(record)))
     seen = Seen(role=max(Role, key=len), purpose=max(Purpose, key=len), decision=str(uuid4()))
     longest = Answered(1e9 + 0.5, "DELETE", "/console/" + "x" * 60, "graphql", max(Code, key=len), 200, 1e4, seen)
 
