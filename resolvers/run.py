@@ -81,7 +81,7 @@ class Run:
     missed: list[Path] = field(default_factory=list)
     """Where ids or full values were asked for that do not exist for the caller."""
     lookups: list[Lookup] = field(default_factory=list)
-    at_hand: dict[int, Sequence[Any]] = field(default_factory=dict)
+    at_hand: dict[int, Sequence[Any]] = field(default_factory=dict, repr=False)
     """Rows that were read ahead, by the id of their `Read`."""
     notes: Notes = field(default_factory=Notes)
     """What was told beside the plan."""
