@@ -9,9 +9,10 @@ from typing import Protocol
 
 import httpx
 
-from tests.reference.decide import Caller
+from tests.reference.asking import Examined
+from tests.reference.callers import Caller
 from tests.reference.operations import Operation, callers, operation, pick
-from tests.reference.server import Examined, examine, normalise
+from tests.reference.server import examine, normalise
 from tests.reference.world import World
 
 PAGES = 3

@@ -16,9 +16,13 @@ from graphql import (
 )
 
 from models.global_ids import NodeType, to_global
-from tests.reference.decide import STAFF, Caller, Subject, categories, may_filter, named
+from tests.reference.asking import Code
+from tests.reference.callers import STAFF, Caller, Subject
+from tests.reference.decide import may_filter
+from tests.reference.fields import schema
+from tests.reference.rules import categories, named
 from tests.reference.scope import NODES, Scope, scope
-from tests.reference.server import Code, read, schema
+from tests.reference.server import read
 from tests.reference.world import World, now
 
 DEPTH = 6

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.reference.decide import Subject, live_disclosure, named, reported
+from tests.reference.callers import Subject
+from tests.reference.rules import named
+from tests.reference.witnesses import live_disclosure, reported
 from tests.reference.world import Row
 
 APPLIED_FOR = {"SUBMITTED", "UNDERWRITING", "DECLINED", "AWAITING_PAYMENT"}

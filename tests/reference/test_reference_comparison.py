@@ -9,10 +9,11 @@ import httpx
 import pytest
 from graphql import parse, validate
 
+from tests.reference.callers import Caller
 from tests.reference.compare import Comparison, DifferenceError
-from tests.reference.decide import Caller
+from tests.reference.fields import schema
 from tests.reference.operations import Operation, Paging, callers, operation, pick
-from tests.reference.server import answer, schema
+from tests.reference.server import answer
 from tests.reference.tiny import PAST, Tiny, caller
 from tests.reference.world import World
 

@@ -5,8 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from models.global_ids import NodeType, to_global
-from tests.reference.decide import Caller, Subject, categories
-from tests.reference.world import LINKS, World
+from tests.reference.callers import Caller, Subject
+from tests.reference.rules import categories
+from tests.reference.server import examine
+from tests.reference.witnesses import pairs
+from tests.reference.world import LINKS, Row, World
+
+NOTHING = {("none", "none")}
+"""The situation in which nothing witnesses."""
 
 NOW = datetime(2026, 6, 1, 4, tzinfo=UTC)
 PAST = (NOW - timedelta(days=30)).isoformat()
@@ -179,3 +185,19 @@ def caller(role: str, purpose: str, **given: Any) -> Caller:
 def subject(world: World, role: str, purpose: str, **given: Any) -> Subject:
     """That caller in a world."""
     return Subject(world, caller(role, purpose, **given), at=NOW)
+
+
+def row(world: World, row_id: str) -> Row:
+    """The row of an id that a tiny world gave."""
+    return next(found for (_, name), found in world._named.items() if name == row_id)
+
+
+def ask(tiny: Tiny, document: str, role: str, purpose: str, variables=None, **who) -> dict:
+    """What the reference answers to a document."""
+    return examine(tiny.world(), caller(role, purpose, **who), document, variables, at=NOW).response
+
+
+def situation(tiny: Tiny, role: str, purpose: str, of: str, record: str, category: str = "name", **who) -> set:
+    """The pairs that witness for a data subject of a record."""
+    world = tiny.world()
+    return set(pairs(subject(world, role, purpose, **who), of, row(world, record), category))
