@@ -1,7 +1,7 @@
 import io
 import json
 from collections import Counter, defaultdict
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import partial
 
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from models.demo.plaintext import PlainLines
 from models.demo.population import population
-from models.demo.values import luhn_check, resident_id
 from models.formats import (
     LONGEST_ADDRESS,
     LONGEST_NAME,
@@ -27,196 +26,21 @@ from models.formats import (
     person_name,
     phone_number,
 )
-from models.identity_numbers import IdWarning, identity_number
-from models.people import Gender, IdType, age
+from models.people import IdType, age
+from tests.models.typing_habits import (
+    CARDS,
+    EIGHTEEN,
+    KEYRING,
+    MOBILES,
+    READERS,
+    SHORT_TEXT,
+    TODAY,
+    outcome,
+    read_id,
+    refused,
+    ways_of_typing,
+)
 from vault.blind import audience_id, blind, normalise
-from vault.keyring import generate
-
-TODAY = date(2026, 11, 23)
-KEYRING = generate()
-SHORT_TEXT = partial(free_text, longest=40)
-READERS = {
-    "mobile": mobile_number,
-    "phone": phone_number,
-    "card": bank_card,
-    "email": email,
-    "icd10": icd10,
-    "name": person_name,
-    "address": address,
-    "text": SHORT_TEXT,
-    "amount": amount,
-    **{kind.value: partial(identity_number, kind, today=TODAY) for kind in IdType},
-}
-WIDE = {ord(one): chr(ord(one) + 0xFEE0) for one in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-"}
-WIDE[ord(" ")] = "\u3000"
-
-
-def read_id(kind, text):
-    return identity_number(kind, text, today=TODAY)
-
-
-def refused(reader, text):
-    with pytest.raises(FormatError) as caught:
-        reader(text)
-    return caught.value
-
-
-def outcome(reader, text):
-    try:
-        return reader(text)
-    except FormatError as refusal:
-        return refusal
-
-
-@st.composite
-def ways_of_typing(draw, texts):
-    """A number, and a way to type it: blanks and hyphens anywhere, fullwidth characters, either case."""
-    number = draw(texts)
-    typed = "".join(one + draw(st.sampled_from(("", "", "", " ", "-", " - "))) for one in number)
-    return number, draw(st.sampled_from((str, str.lower, lambda text: text.translate(WIDE))))(typed)
-
-
-BIRTHS = st.dates(date(1900, 1, 1), TODAY)
-AREAS = {
-    IdType.RESIDENT_ID: st.sampled_from(("110101", "310115", "440305", "510107", "659001", "533103")),
-    IdType.HK_MACAU_TAIWAN_PERMIT: st.sampled_from(("810000", "820000", "830000")),
-    IdType.FOREIGNER_PERMIT: st.sampled_from(("911840", "931392", "944826")),
-}
-EIGHTEEN = st.sampled_from(list(AREAS)).flatmap(
-    lambda kind: st.builds(
-        lambda area, born, order: (kind, resident_id(area, born, order=order), born, order),
-        AREAS[kind],
-        BIRTHS,
-        st.integers(0, 999),
-    )
-)
-MOBILES = st.integers(13_000_000_000, 19_999_999_999).map(str)
-CARDS = st.integers(10**10, 10**18 - 1).map(str).map(lambda body: body + luhn_check(body))
-
-
-# --- identity numbers ---
-
-
-@given(EIGHTEEN)
-def test_every_number_of_eighteen_is_accepted_and_tells_birth_date_and_gender(one):
-    kind, number, born, order = one
-    found = read_id(kind, number)
-    assert (found.number, found.birth_date) == (number, born)
-    assert found.gender is (Gender.MALE if order % 2 else Gender.FEMALE)
-    assert found.warnings == ()
-
-
-@given(EIGHTEEN, st.data())
-def test_one_wrong_digit_or_two_swapped_ones_are_refused(one, data):
-    kind, number, _, _ = one
-    place = data.draw(st.integers(0, 17))
-    wrong = data.draw(st.sampled_from(sorted(set("0123456789X") - {number[place]})))
-    refused(partial(read_id, kind), number[:place] + wrong + number[place + 1 :])
-    for left in range(17):
-        if number[left] != number[left + 1]:
-            swapped = number[:left] + number[left + 1] + number[left] + number[left + 2 :]
-            refused(partial(read_id, kind), swapped)
-
-
-@given(EIGHTEEN, st.sampled_from(IdType))
-def test_a_number_of_eighteen_belongs_to_one_type_only(one, kind):
-    own, number, _, _ = one
-    if kind is not own:
-        refused(partial(read_id, kind), number)
-
-
-@given(st.dates(date(1800, 1, 1), date(2199, 12, 31)).filter(lambda day: not date(1900, 1, 1) <= day <= TODAY))
-def test_nobody_is_born_after_today_or_before_1900(born):
-    refused(partial(read_id, IdType.RESIDENT_ID), resident_id("110101", born, order=7))
-
-
-def test_the_day_of_birth_is_the_first_day_a_number_can_be_had():
-    number = resident_id("110101", TODAY, order=7)
-    assert read_id(IdType.RESIDENT_ID, number).birth_date == TODAY
-    with pytest.raises(FormatError):
-        identity_number(IdType.RESIDENT_ID, number, today=TODAY - timedelta(days=1))
-
-
-@pytest.mark.parametrize("day", ["19990229", "19991301", "19990001", "19990100", "00000101"])
-def test_a_day_that_is_none_is_refused_though_the_check_digit_fits(day):
-    from models.demo.values import id_check  # noqa: PLC0415
-
-    body = f"110101{day}001"
-    refused(partial(read_id, IdType.RESIDENT_ID), body + id_check(body))
-
-
-@pytest.mark.parametrize("area", ["110999", "199999", "139900", "700000"])
-def test_an_unknown_area_is_a_warning(area):
-    found = read_id(IdType.RESIDENT_ID, resident_id(area, date(1990, 3, 7), order=1))
-    assert found.warnings == (IdWarning.UNKNOWN_AREA,)
-
-
-@pytest.mark.parametrize("area", ["800000", "840000", "010101", "911840"])
-def test_a_region_that_residents_do_not_have_is_refused(area):
-    refused(partial(read_id, IdType.RESIDENT_ID), resident_id(area, date(1990, 3, 7), order=1))
-
-
-@pytest.mark.parametrize(
-    "kind, typed, number",
-    [
-        (IdType.RESIDENT_ID, "11010519491231002x", "11010519491231002X"),  # GB 11643-1999
-        (IdType.RESIDENT_ID, "１１０１０５ １９４９１２３１ ００２ｘ", "11010519491231002X"),
-        (IdType.PASSPORT, "e 1234 5678", "E12345678"),
-        (IdType.PASSPORT, "EA1234567", "EA1234567"),
-        (IdType.PASSPORT, "123456789", "123456789"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "h12345678", "H12345678"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "M1234567801", "M12345678"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "12345678", "12345678"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "1234567802", "12345678"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "1234567802（B）", "12345678"),
-        (IdType.FOREIGNER_PERMIT, "kaz110090123105", "KAZ110090123105"),
-    ],
-)
-def test_numbers_are_read_as_the_documents_have_them(kind, typed, number):
-    assert read_id(kind, typed).number == number
-
-
-def test_an_older_permit_tells_its_birth_date_only_where_the_century_is_certain():
-    assert read_id(IdType.FOREIGNER_PERMIT, "KAZ110090123105").birth_date == date(1990, 12, 31)
-    # Born in 1920 or 2020.
-    assert read_id(IdType.FOREIGNER_PERMIT, "KAZ110020123104").birth_date is None
-
-
-@pytest.mark.parametrize("place", range(3, 15))
-def test_an_older_permit_with_one_wrong_digit_is_refused(place):
-    number = "KAZ110090123105"
-    wrong = str((int(number[place]) + 1) % 10)
-    refused(partial(read_id, IdType.FOREIGNER_PERMIT), number[:place] + wrong + number[place + 1 :])
-
-
-@pytest.mark.parametrize(
-    "kind, text",
-    [
-        *((kind, text) for kind in IdType for text in ("", "-", "abc", "张三", "1" * 400, "\x00", "\ud800", "1\n")),
-        (IdType.RESIDENT_ID, "110105491231002"),
-        (IdType.RESIDENT_ID, "1101051949123100２Xx"),
-        (IdType.RESIDENT_ID, "١١٠١٠٥١٩٤٩١٢٣١٠٠٢X"),
-        (IdType.RESIDENT_ID, "X10105194912310020"),
-        (IdType.PASSPORT, "ABCDEFGH"),
-        (IdType.PASSPORT, "E123"),
-        (IdType.PASSPORT, "E123456789"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "H1234567"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "H123456789"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "T12345678"),
-        (IdType.HK_MACAU_TAIWAN_PERMIT, "123456789"),
-        (IdType.FOREIGNER_PERMIT, "KAZ110090133108"),  # month 13, check digit right
-        (IdType.FOREIGNER_PERMIT, "KA1110090123105"),
-    ],
-)
-def test_what_is_no_number_of_the_type_is_refused(kind, text):
-    refused(partial(read_id, kind), text)
-
-
-def test_an_identity_shows_nothing_of_its_holder():
-    found = read_id(IdType.RESIDENT_ID, "11010519491231002X")
-    for hidden in ("1101", "1949", "FEMALE"):
-        assert hidden not in repr(found)
-
 
 # --- the blind index finds what was typed any way ---
 
