@@ -3,7 +3,10 @@
 import asyncio
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+
+import asyncpg
 
 from authz.callers import Wanted, find_caller
 from authz.ruleset_store import Content
@@ -23,20 +26,49 @@ CALLERS = {"caller": (*PLACE, None), "nobody": (Role.CUSTOMER_SERVICE, Purpose.P
 """Role, purpose and user name of who asks, and of who may see nothing."""
 
 
-def installation_of(folder: Path) -> Installation:
-    """The product's installation in a folder, with a database of its own."""
-    return open_installation({"NEEDFUL_DATA": str(folder / "data")})
+def environ_of(folder: Path, url: str | None) -> dict[str, str]:
+    """The environment of an installation in a folder, with a database of its own or, by `url`, in another's server."""
+    given = {"NEEDFUL_DATA": str(folder / "data"), "NEEDFUL_DEMO": "1", "NEEDFUL_SCHEDULER": "0"}
+    return given | ({"DATABASE_URL": url} if url else {})
 
 
-def prepare(root: Path, source: Source, content: Content) -> Path:
-    """The folder with these rows under these rules: that of an earlier time, or a new one."""
-    folder = root / f"{source.digest[:16]}-{content.digest[:8]}"
-    if (folder / _DONE).exists():
-        return folder
-    # What was not finished is begun anew.
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    installation = installation_of(folder)
+def prepare(root: Path, source: Source, content: Content, *, server: str | None = None) -> tuple[Path, dict[str, str]]:
+    """The folder with these rows under these rules, and its environment: that of an earlier time, or a new one.
+
+    `server`: the address of a PostgreSQL superuser, if not an embedded one. Raises the database's error.
+    """
+    name = f"needful_{source.digest[:12]}_{content.digest[:8]}"
+    folder = root / (name if server else f"{name}_embedded")
+    environ = environ_of(folder, f"{server}/{name}" if server else None)
+    if not (folder / _DONE).exists() or (server and not asyncio.run(_is_there(server, name))):
+        # What was not finished is begun anew.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        if server:
+            asyncio.run(_make_anew(server, name))
+        _fill(folder, environ, source, content)
+    return folder, environ
+
+
+async def _is_there(server: str, name: str) -> bool:
+    admin = await asyncpg.connect(f"{server}/postgres")
+    try:
+        return bool(await admin.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name))
+    finally:
+        await admin.close()
+
+
+async def _make_anew(server: str, name: str) -> None:
+    admin = await asyncpg.connect(f"{server}/postgres")
+    try:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name}")
+        await admin.execute(f"CREATE DATABASE {name}")
+    finally:
+        await admin.close()
+
+
+def _fill(folder: Path, environ: Mapping[str, str], source: Source, content: Content) -> None:
+    installation = open_installation(environ)
     with database(installation) as found:
         rows = asyncio.run(_load(installation, found, source, content))
     (folder / "ids.json").write_text(json.dumps({"policies": policy_ids(source), "claims": claim_ids(source)}))

@@ -16,7 +16,7 @@ import re
 import sys
 import urllib.request
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,8 @@ class Driver:
     def pg_cpu(self, postmaster: int) -> float:
         """Processor seconds of every database that answers here."""
         found: float = self._own["pg_cpu"](postmaster)
-        return found + sum(self._own["pg_cpu"](number) for number in {one["postmaster"] for one in self._products})
+        others = {one["postmaster"] for one in self._products} - {postmaster}
+        return found + sum(self._own["pg_cpu"](number) for number in others)
 
     def wrk(self, target: dict[str, Any], *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - the rig's own
         """One window, with the mean commit of the ledger in it, in milliseconds."""
@@ -128,11 +129,16 @@ class Driver:
     def report(self, targets: dict[str, Any], queries: list[str], rounds: dict[str, Any]) -> None:
         """Keep what was measured, and let the rig report."""
         self.rounds = rounds
-        for name, one in targets.items():
-            process = self._rig["psutil"].Process(one["pid"])
-            everyone = [process, *process.children(recursive=True)]
-            self.memory[name] = [(" ".join(each.cmdline())[:80], each.memory_info().rss) for each in everyone]
+        self.memory = {name: self._resident(one["pid"]) for name, one in targets.items()}
         self._own["report"](targets, queries, rounds)
+
+    def _resident(self, number: int) -> list[tuple[str, int]]:
+        """The commands of a process and all below it, and what each holds in memory, in bytes."""
+        process, found = self._rig["psutil"].Process(number), []
+        for one in (process, *process.children(recursive=True)):
+            with suppress(self._rig["psutil"].Error):  # it has ended meanwhile
+                found.append((" ".join(one.cmdline())[:80], one.memory_info().rss))
+        return found
 
     def _translation(self, target: dict[str, Any]) -> Translation:
         path = target["ids"]

@@ -31,10 +31,10 @@ from bench import read
 from bench.benchmarks_page import Measured, page
 from bench.comparisons import MANY_RULES, PRODUCT, TWO_WORKERS, UNRECORDED, resident
 from bench.importing import Source, read_source, rig_rules
-from bench.rig_data import headers, installation_of, prepare
+from bench.rig_data import headers, prepare
 from bench.rules import many_rules
 from models.embedded import Database, database
-from models.installation import Installation
+from models.installation import Installation, open_installation
 from resolvers.operating.metrics_token import metrics_token
 from schema.build import build_catalogue, build_schema
 
@@ -44,6 +44,8 @@ RIG = "NEEDFUL_BENCH_RIG"
 PEERS = "A,C,D,D0,E"
 SOURCE = "postgresql://bench@127.0.0.1:55873/bench"
 """Where a rig keeps its rows, unless --source names another place."""
+SERVER = "postgresql://postgres@127.0.0.1:55873"
+"""The superuser of the rig's PostgreSQL, where the product's databases are made, unless --server names another."""
 QUERIES = ("q1", "q2", "q3")
 _START_SECONDS = 60
 _WHAT = {
@@ -59,6 +61,9 @@ class Bench:
     """Where everything stands, and how long it is measured."""
 
     rig: Path
+    data: Path
+    server: str | None
+    """The superuser of the PostgreSQL for the product; None: an embedded one."""
     work: Path
     """For files that last as long as the run."""
     rounds: int
@@ -89,16 +94,14 @@ class RigFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One data directory of the product, with its database running."""
+    """One data directory of the product, while its database runs."""
 
     folder: Path
+    environ: Mapping[str, str]
     installation: Installation
     database: Database
-
-    @property
-    def postmaster(self) -> int:
-        """The process id of the database server."""
-        return int((self.installation.postgres_dir / "postmaster.pid").read_text().split()[0])
+    postmaster: int
+    """The process id of the database server."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,7 +128,9 @@ def _arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     named = os.environ.get(RIG)
     parser.add_argument("--rig", type=Path, default=Path(named) if named else None, help=f"its folder; or {RIG}")
     parser.add_argument("--source", default=SOURCE, help="the rig's rows: the address of a PostgreSQL database")
-    parser.add_argument("--data", type=Path, default=ROOT / ".data-bench", help="where imported rows are kept")
+    parser.add_argument("--server", default=SERVER, help="the rig's PostgreSQL: the address of its superuser")
+    parser.add_argument("--embedded", action="store_true", help="give the product its own PostgreSQL, not the rig's")
+    parser.add_argument("--data", type=Path, default=ROOT / ".bench", help="where imported rows are kept")
     parser.add_argument("--peers", default=PEERS, help="the rig's names, with commas between")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=5, help="of one window")
@@ -141,17 +146,26 @@ def _measure(arguments: argparse.Namespace, command: str) -> str | None:
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="needful-bench-")))
         ports = iter(range(arguments.port, arguments.port + 100)) if arguments.port else iter(_free_port, None)
-        bench = Bench(arguments.rig, work, arguments.rounds, arguments.seconds, arguments.check_only, ports)
-        stack.enter_context(_rig_database(arguments.rig))
+        bench = Bench(
+            rig=arguments.rig.absolute(),
+            data=arguments.data.absolute(),
+            server=None if arguments.embedded else arguments.server,
+            work=work,
+            rounds=arguments.rounds,
+            seconds=arguments.seconds,
+            check_only=arguments.check_only,
+            ports=ports,
+        )
+        stack.enter_context(_rig_database(bench.rig))
         source = asyncio.run(read_source(arguments.source))
-        few = stack.enter_context(_home(arguments.data, source, many=False))
+        few = stack.enter_context(_home(bench, source, many=False))
         product = stack.enter_context(_serving(few, bench))
         beside_peers = Found()
         for query in QUERIES:
             _say(f"{query}: {PRODUCT} and {arguments.peers}, after {time.monotonic() - since:.0f} s")
             target = _target(bench, few, PRODUCT, product)
             beside_peers.add(_run(bench, query, peers=arguments.peers, targets=[target]))
-        many = stack.enter_context(_home(arguments.data, source, many=True))
+        many = stack.enter_context(_home(bench, source, many=True))
         others = {
             UNRECORDED: (few, stack.enter_context(_serving(few, bench, "unrecorded"))),
             TWO_WORKERS: (few, stack.enter_context(_serving(few, bench, workers=2))),
@@ -196,16 +210,18 @@ def _rig_database(rig: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _home(data: Path, source: Source, *, many: bool) -> Iterator[Home]:
+def _home(bench: Bench, source: Source, *, many: bool) -> Iterator[Home]:
     content = rig_rules()
     if many:
         content = many_rules(content, build_catalogue(build_schema()))
     _say(f"the rig's rows in the product, under {len(content.rules):,} rules")
-    folder = prepare(data.absolute(), source, content)
-    installation = installation_of(folder)
+    folder, environ = prepare(bench.data, source, content, server=bench.server)
+    installation = open_installation(environ)
     # Lasting: servers join it, and it is no part of any of them.
     with database(installation, lasting=True) as found:
-        yield Home(folder, installation, found)
+        cluster = bench.rig / "pgdata" if bench.server else installation.postgres_dir
+        postmaster = int((cluster / "postmaster.pid").read_text().split()[0])
+        yield Home(folder, environ, installation, found, postmaster)
 
 
 def _free_port() -> int:
@@ -220,8 +236,7 @@ def _serving(home: Home, bench: Bench, *words: str, workers: int = 1) -> Iterato
     """A server of its own on a port, as soon as it answers: port and process id; ended with the block."""
     port = next(bench.ports)
     command = [sys.executable, "-m", "bench.peer_server", *words, "serve", "--port", str(port)]
-    environ = {**os.environ, "NEEDFUL_DATA": str(home.installation.root), "NEEDFUL_SCHEDULER": "0"}
-    environ.pop("DATABASE_URL", None)
+    environ = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | dict(home.environ)
     log = bench.work / f"{port}.log"
     with (
         log.open("w") as told,

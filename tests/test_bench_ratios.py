@@ -46,13 +46,13 @@ def test_few_rounds_give_their_extremes_and_say_how_sure_that_is(rounds, sure):
 
 @pytest.mark.parametrize("rounds", [3, 6, 9, 15])
 def test_the_true_median_is_in_the_interval_as_often_as_is_said(rounds):
-    chance, trials = Random(7), 4_000  # noqa: S311 - reproducible
+    chance, trials = Random(7), 1_500  # noqa: S311 - reproducible
     held = said = 0.0
     for _ in range(trials):
         found = ratio_of([chance.lognormvariate(0, 0.3) for _ in range(rounds)], [1.0] * rounds)
         held += found.low <= 1 <= found.high
         said = found.confidence
-    assert held / trials == pytest.approx(said, abs=0.025)
+    assert held / trials == pytest.approx(said, abs=0.04)
 
 
 @pytest.mark.parametrize(
