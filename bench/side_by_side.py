@@ -68,6 +68,8 @@ class Bench:
     """For files that last as long as the run."""
     rounds: int
     seconds: int
+    noise: float
+    """Cores used by strangers above which the rig runs a window again."""
     check_only: bool
     ports: Iterator[int]
 
@@ -134,6 +136,7 @@ def _arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     parser.add_argument("--peers", default=PEERS, help="the rig's names, with commas between")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=5, help="of one window")
+    parser.add_argument("--noise", type=float, default=0.25, help="cores used by others above which a window is redone")
     parser.add_argument("--port", type=int, default=0, help="the product's first port; by default free ones")
     parser.add_argument("--write", type=Path, default=PAGE, help="the page to write")
     parser.add_argument("--check-only", action="store_true", help="compare the answers, and measure nothing")
@@ -153,6 +156,7 @@ def _measure(arguments: argparse.Namespace, command: str) -> str | None:
             work=work,
             rounds=arguments.rounds,
             seconds=arguments.seconds,
+            noise=arguments.noise,
             check_only=arguments.check_only,
             ports=ports,
         )
@@ -289,6 +293,7 @@ def _run(bench: Bench, query: str, *, peers: str, targets: Sequence[Path]) -> di
     result = bench.work / "result.json"
     result.unlink(missing_ok=True)
     given = ["--peers", peers, "--queries", query, "--rounds", str(bench.rounds), "--secs", str(bench.seconds)]
+    given += ["--noise", str(bench.noise)]
     for target in targets:
         given += ["--extra", str(target)]
     if bench.check_only:
@@ -315,4 +320,6 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    # A stop is orderly: what was started ends.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
