@@ -42,16 +42,15 @@ class Measured:
 
 def page(found: Measured) -> str:
     """The whole page."""
-    peers = (*against_peers(found.windows, found.memory),) if found.windows else ()
     parts = [
         HEADING,
         f"`{found.command}` on {found.when}, {found.machine}.\n",
         "## Aims\n",
-        _aims((*peers, *against_itself(found.own_windows))),
+        _aims((*against_peers(found.windows, found.memory), *against_itself(found.own_windows))),
         _left_out(found),
         METHOD,
         "## Rates\n",
-        *(_rates(windows) for windows in (found.windows, found.own_windows) if windows),
+        *map(_rates, (found.windows, found.own_windows)),
         "Server and database: processor time a request, at 16 connections; repeats: windows that others disturbed.\n",
         "## Memory and targets\n",
         _targets(found),
@@ -90,8 +89,6 @@ def _rates(windows: Windows) -> str:
 
 
 def _left_out(found: Measured) -> str:
-    if not found.windows:
-        return "Peers were not measured: no rig was named (`--rig`).\n"
     lines = [f"* {name}: {why}" for name, why in found.failed.items()]
     return "\n".join(["Left out, and not ranked:\n", *lines, ""]) if lines else ""
 

@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = _arguments(argv)
     if arguments.rig is None:
         print(f"No rig of peers is named (--rig DIR, or {RIG}): peers are not measured, only the product's own floor.")
-        return read.main(rest)
+        return read.main(["--rounds", str(arguments.rounds), "--seconds", str(arguments.seconds), *rest])
     if rest:
         print(f"Unknown: {' '.join(rest)}", file=sys.stderr)
         return 2
@@ -145,7 +145,7 @@ def _arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
 
 def _measure(arguments: argparse.Namespace, command: str) -> str | None:
     """Everything; the page, or None where only answers were compared. Raises RigFailedError."""
-    since = time.monotonic()
+    since, peers = time.monotonic(), _peers(arguments.rig, arguments.peers)
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="needful-bench-")))
         ports = iter(range(arguments.port, arguments.port + 100)) if arguments.port else iter(_free_port, None)
@@ -190,15 +190,19 @@ def _measure(arguments: argparse.Namespace, command: str) -> str | None:
             windows=beside_peers.windows,
             own_windows=itself.windows,
             memory=beside_peers.memory,
-            targets=_WHAT | _peers(arguments.rig, arguments.peers),
+            targets=_WHAT | peers,
             failed=beside_peers.failed,
         )
     )
 
 
 def _peers(rig: Path, names: str) -> dict[str, str]:
+    """What each of the named peers is. Raises RigFailedError for one that the rig does not have."""
     known = json.loads((rig / "peers.json").read_text(encoding="utf-8"))
-    return {name: known[name]["what"] for name in names.split(",") if name}
+    if unknown := set(names.split(",")) - known.keys():
+        message = f"The rig has no peer {', '.join(sorted(unknown))}: it has {', '.join(known)}."
+        raise RigFailedError(message)
+    return {name: known[name]["what"] for name in names.split(",")}
 
 
 @contextmanager
