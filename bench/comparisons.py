@@ -7,7 +7,6 @@ commit of its ledger). All are a rig's own words.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bench.ratios import Aim, Ratio, ratio_of
 
@@ -145,8 +144,3 @@ def _medians(rounds: Sequence[Mapping[str, Window]]) -> dict[str, float]:
         "bad": sum(one[place]["bad"] for one in rounds for place in (ONE, MANY)),
         "noisy": sum(one[place]["tries"] > 1 for one in rounds for place in (ONE, MANY)),
     }
-
-
-def resident(processes: Sequence[Sequence[Any]]) -> float:
-    """Resident bytes of a target's processes: pairs of a command and its bytes."""
-    return float(sum(size for _, size in processes))

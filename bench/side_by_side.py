@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import platform
-import shlex
 import signal
 import socket
 import subprocess
@@ -29,10 +28,11 @@ import psutil
 
 from bench import read
 from bench.benchmarks_page import Measured, page
-from bench.comparisons import MANY_RULES, PRODUCT, TWO_WORKERS, UNRECORDED, resident
+from bench.comparisons import MANY_RULES, PRODUCT, TWO_WORKERS, UNRECORDED
 from bench.importing import Source, read_source, rig_rules
 from bench.rig_data import headers, prepare
 from bench.rules import many_rules
+from models.database import connect_once
 from models.embedded import Database, database
 from models.installation import Installation, open_installation
 from resolvers.operating.metrics_token import metrics_token
@@ -80,6 +80,8 @@ class Found:
 
     windows: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    processes: dict[str, list[float]] = field(default_factory=dict)
+    """Resident bytes of a target's processes, one by one, the last time."""
     failed: dict[str, str] = field(default_factory=dict)
 
     def add(self, told: Mapping[str, Any]) -> None:
@@ -87,7 +89,8 @@ class Found:
         self.windows |= told["rounds"]
         self.failed |= told["failed"]
         for name, processes in told["memory"].items():
-            self.memory[name].append(resident(processes))
+            self.processes[name] = sorted((size for _, size in processes), reverse=True)
+            self.memory[name].append(sum(self.processes[name]))
 
 
 class RigFailedError(Exception):
@@ -115,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Unknown: {' '.join(rest)}", file=sys.stderr)
         return 2
     try:
-        text = _measure(arguments, " ".join(["scripts/bench", *map(shlex.quote, argv or sys.argv[1:])]))
+        text = _measure(arguments)
     except RigFailedError as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -143,9 +146,16 @@ def _arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     return parser.parse_known_args(argv)
 
 
-def _measure(arguments: argparse.Namespace, command: str) -> str | None:
+def _command(given: argparse.Namespace) -> str:
+    """The command as others can type it: folders are everybody's own."""
+    words = f"--peers {given.peers} --rounds {given.rounds} --seconds {given.seconds} --noise {given.noise:g}"
+    return f"scripts/bench --rig DIR {words}{' --embedded' if given.embedded else ''}"
+
+
+def _measure(arguments: argparse.Namespace) -> str | None:
     """Everything; the page, or None where only answers were compared. Raises RigFailedError."""
     since, peers = time.monotonic(), _peers(arguments.rig, arguments.peers)
+    machine = ""
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="needful-bench-")))
         ports = iter(range(arguments.port, arguments.port + 100)) if arguments.port else iter(_free_port, None)
@@ -167,6 +177,7 @@ def _measure(arguments: argparse.Namespace, command: str) -> str | None:
         beside_peers = Found()
         for query in QUERIES:
             _say(f"{query}: {PRODUCT} and {arguments.peers}, after {time.monotonic() - since:.0f} s")
+            machine = _machine(asyncio.run(_tidy(few)))
             target = _target(bench, few, PRODUCT, product)
             beside_peers.add(_run(bench, query, peers=arguments.peers, targets=[target]))
         many = stack.enter_context(_home(bench, source, many=True))
@@ -177,6 +188,8 @@ def _measure(arguments: argparse.Namespace, command: str) -> str | None:
         }
         itself = Found()
         _say(f"q2: the product beside itself, after {time.monotonic() - since:.0f} s")
+        for home in (few, many):
+            asyncio.run(_tidy(home))
         targets = [_target(bench, few, PRODUCT, product)]
         targets += [_target(bench, home, name, server) for name, (home, server) in others.items()]
         itself.add(_run(bench, "q2", peers="", targets=targets))
@@ -184,12 +197,13 @@ def _measure(arguments: argparse.Namespace, command: str) -> str | None:
         return None
     return page(
         Measured(
-            command=command,
-            machine=_machine(),
+            command=_command(arguments),
+            machine=machine,
             when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             windows=beside_peers.windows,
             own_windows=itself.windows,
             memory=beside_peers.memory,
+            processes=beside_peers.processes,
             targets=_WHAT | peers,
             failed=beside_peers.failed,
         )
@@ -311,11 +325,22 @@ def _run(bench: Bench, query: str, *, peers: str, targets: Sequence[Path]) -> di
     return found
 
 
-def _machine() -> str:
+async def _tidy(home: Home) -> str:
+    """Vacuum the product's database, since a rig's server may do none by itself; gives the server's version."""
+    owner = await connect_once(home.database.owner)
+    try:
+        await owner.execute("VACUUM ANALYZE")
+        version: str = await owner.fetchval("SHOW server_version")
+        return version
+    finally:
+        await owner.close()
+
+
+def _machine(postgresql: str) -> str:
     memory = psutil.virtual_memory().total / 2**30
     return (
         f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()},"
-        f" {platform.python_implementation()} {platform.python_version()}"
+        f" {platform.python_implementation()} {platform.python_version()}, PostgreSQL {postgresql}"
     )
 
 

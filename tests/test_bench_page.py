@@ -41,14 +41,15 @@ def windows(queries, rates, **more):
     }
 
 
-def measured(peers, itself, *, failed=(), memory=None):
+def measured(peers, itself, *, failed=()):
     return Measured(
         command="scripts/bench --rig R",
         machine="2 cores",
         when="2026-01-01 00:00 UTC",
         windows=windows(QUERIES, peers),
         own_windows=windows(["q2"], itself),
-        memory=memory or {name: [100.0 * 2**20] for name in peers},
+        memory={name: [100.0 * 2**20] for name in peers},
+        processes={name: [60.0 * 2**20, 40.0 * 2**20] for name in peers},
         targets={name: f"server {name}" for name in {**peers, **itself, **dict(failed)}},
         failed=dict(failed),
     )
@@ -102,6 +103,7 @@ def test_the_page_names_what_was_left_out_and_ranks_it_nowhere():
     unmeasured = [cells[0] for cells in lines(text, "## Aims")[1:] if cells[-1] == "not measured"]
     assert {re.search(r"against (\w+)$", one).group(1) for one in unmeasured} == {"A", "D", "D0", "E"}
     assert {cells[0] for cells in lines(text, "## Memory")[1:]} == {"P", "C", "P0", "P2", "P30k"}
+    assert "| C | 60 + 40 | server C |" in text
 
 
 def test_every_rate_on_the_page_is_the_median_of_its_rounds_the_fastest_first():
