@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.comparisons import Compared, Memory, Windows, against_itself, against_peers, rates
+from bench.comparisons import Compared, Windows, against_itself, against_peers, rates
 
 HEADING = """# Benchmarks
 
@@ -21,6 +21,7 @@ METHOD = """## How it is measured
   the caller is a claims handler to whom one insurer's claims are assigned, and sees only their diagnoses.
 * All share one PostgreSQL server unless the command says `--embedded`. It may do no vacuum by itself, so the product's
   database is vacuumed before each query is measured.
+* No server writes a line of log a request; of the product, the ledger keeps what there is to know of it.
 * The peers' insurer rule compares a column; the product decides by the assignment of each claim and its open contract.
 """
 _RATES = "query | target | requests/s | p50 ms | p99 ms | server ms | database ms | failed | windows repeated for noise"
@@ -35,8 +36,7 @@ class Measured:
     when: str
     windows: Windows
     own_windows: Windows
-    memory: Memory
-    processes: Memory
+    processes: Mapping[str, Sequence[float]]
     """Resident bytes of a target's processes, one by one."""
     targets: Mapping[str, str]
     """What each target is."""
@@ -50,7 +50,7 @@ def page(found: Measured) -> str:
         HEADING,
         f"`{found.command}` on {found.when}, {found.machine}.\n",
         "## Aims\n",
-        _aims((*against_peers(found.windows, found.memory), *against_itself(found.own_windows))),
+        _aims((*against_peers(found.windows), *against_itself(found.own_windows))),
         _left_out(found),
         METHOD,
         "## Rates\n",

@@ -1,9 +1,10 @@
-"""The product as a rig's peers are: the same masks, pages of 500; all else is as always.
+"""The product as a rig's peers are: the same masks, pages of 500, no access log; all else is as always.
 
 `python -m bench.peer_server serve …` takes the arguments of the command line; with `unrecorded` before them it serves
 without its ledger, to measure what that costs. It is no way to serve anybody.
 """
 
+import logging
 import signal
 import sys
 
@@ -23,6 +24,7 @@ def dress() -> None:
     """Make this process the rig's."""
     compiler.LARGEST_PAGE = PAGE
     app.DEFAULT_MASKS = MASKS
+    logging.getLogger("needful.access").setLevel(logging.WARNING)
 
 
 # Workers are processes that read this file anew, under another name.

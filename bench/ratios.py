@@ -30,7 +30,7 @@ class Verdict(StrEnum):
     """What a ratio says of its aim."""
 
     MET = "met"
-    """The whole interval is on the right side."""
+    """The whole interval is on the right side, and sure enough."""
     LIKELY = "met, not surely"
     UNLIKELY = "not met, not surely"
     MISSED = "not met"
@@ -47,7 +47,8 @@ class Aim:
         """Is the aim met, and is that sure?"""
         reaches: Callable[[float, float], bool] = operator.ge if self.at_least else operator.le
         met = reaches(ratio.median, self.value)
-        sure = all(reaches(one, self.value) is met for one in (ratio.low, ratio.high))
+        agree = all(reaches(one, self.value) is met for one in (ratio.low, ratio.high))
+        sure = agree and ratio.confidence >= CONFIDENCE
         if met:
             return Verdict.MET if sure else Verdict.LIKELY
         return Verdict.MISSED if sure else Verdict.UNLIKELY

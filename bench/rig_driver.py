@@ -118,12 +118,13 @@ class Driver:
         return found + sum(self._own["pg_cpu"](number) for number in others)
 
     def wrk(self, target: dict[str, Any], *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - the rig's own
-        """One window, with the mean commit of the ledger in it, in milliseconds."""
+        """One window; with the bytes resident after it and, in milliseconds, the mean commit of the ledger in it."""
         seconds, number = _commits(target)
         window: dict[str, Any] = self._own["wrk"](target, *arguments)
         after, committed = _commits(target)
         if committed > number:
             window["commit_ms"] = 1000 * (after - seconds) / (committed - number)
+        window["rss"] = sum(size for _, size in self._resident(target["pid"]))
         return window
 
     def report(self, targets: dict[str, Any], queries: list[str], rounds: dict[str, Any]) -> None:

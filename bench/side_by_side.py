@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -79,7 +78,6 @@ class Found:
     """What the rig told of several runs."""
 
     windows: dict[str, Any] = field(default_factory=dict)
-    memory: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     processes: dict[str, list[float]] = field(default_factory=dict)
     """Resident bytes of a target's processes, one by one, the last time."""
     failed: dict[str, str] = field(default_factory=dict)
@@ -90,7 +88,6 @@ class Found:
         self.failed |= told["failed"]
         for name, processes in told["memory"].items():
             self.processes[name] = sorted((size for _, size in processes), reverse=True)
-            self.memory[name].append(sum(self.processes[name]))
 
 
 class RigFailedError(Exception):
@@ -202,7 +199,6 @@ def _measure(arguments: argparse.Namespace) -> str | None:
             when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             windows=beside_peers.windows,
             own_windows=itself.windows,
-            memory=beside_peers.memory,
             processes=beside_peers.processes,
             targets=_WHAT | peers,
             failed=beside_peers.failed,

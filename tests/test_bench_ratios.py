@@ -70,6 +70,12 @@ def test_a_verdict_is_sure_only_where_the_whole_interval_is_on_one_side(low, med
     assert Aim(1.3, at_least=False).judge(found) is most
 
 
+def test_a_verdict_of_too_few_rounds_is_never_sure():
+    assert Aim(1.3).judge(ratio_of([1.5] * 5, [1.0] * 5)) is Verdict.LIKELY
+    assert Aim(1.3).judge(ratio_of([1.5] * 6, [1.0] * 6)) is Verdict.MET
+    assert Aim(1.3).judge(ratio_of([1.2] * 5, [1.0] * 5)) is Verdict.UNLIKELY
+
+
 def test_rounds_that_do_not_pair_up_have_no_ratio():
     with pytest.raises(ValueError, match="shorter"):
         ratio_of([1.0, 2.0], [1.0])
