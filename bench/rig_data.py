@@ -1,6 +1,7 @@
 """Data directories of the product that hold a rig's rows, kept and used again as long as those rows are the same."""
 
 import asyncio
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from privacy.bring_up import bring_up
 from vault.keyring import load_or_create
 
 _DONE = "imported.json"
+_ROOT = Path(__file__).resolve().parent.parent
+_STORING = ("bench/importing.py", "models/demo/rows.py", "models/demo/sealer.py", "vault/blind.py", "vault/sealing.py")
 CALLERS = {"caller": (*PLACE, None), "nobody": (Role.CUSTOMER_SERVICE, Purpose.POLICY_SERVICE, NOBODY)}
 """Role, purpose and user name of who asks, and of who may see nothing."""
 
@@ -37,7 +40,7 @@ def prepare(root: Path, source: Source, content: Content, *, server: str | None 
 
     `server`: the address of a PostgreSQL superuser, if not an embedded one. Raises the database's error.
     """
-    name = f"needful_{source.digest[:12]}_{content.digest[:8]}"
+    name = f"needful_{source.digest[:8]}_{content.digest[:8]}_{_code()[:8]}"
     folder = root / (name if server else f"{name}_embedded")
     environ = environ_of(folder, f"{server}/{name}" if server else None)
     if not (folder / _DONE).exists() or (server and not asyncio.run(_is_there(server, name))):
@@ -48,6 +51,14 @@ def prepare(root: Path, source: Source, content: Content, *, server: str | None 
             asyncio.run(_make_anew(server, name))
         _fill(folder, environ, source, content)
     return folder, environ
+
+
+def _code() -> str:
+    """The name of the code that decides how rows are stored: what other code has imported is not used again."""
+    found = hashlib.sha256()
+    for path in (*sorted((_ROOT / "models" / "migrations").glob("*.py")), *(_ROOT / name for name in _STORING)):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 async def _is_there(server: str, name: str) -> bool:
