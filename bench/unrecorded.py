@@ -26,9 +26,14 @@ async def record(*_: object) -> None:
     """Write nothing."""
 
 
-if __name__ == "__main__":
+def leave_out() -> None:
+    """Make this process one without a ledger."""
     compiler.situation_sql = situation_sql
     LevelWork.person = Gathered.add = lambda *_: None
     Recorder.record = record
+
+
+if __name__ == "__main__":
+    leave_out()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(cli.main())
