@@ -97,24 +97,36 @@ def _of_claims(claim: Callable[[str], str], *, narrow: bool) -> Rows:
 
 
 def _either_party(table: str, predicate: Callable[[str], str]) -> str:
-    return f"t.id IN ({_parties(table, predicate)})"
+    return f"t.id {_any_of(_parties(table, predicate))}"
+
+
+def _any_of(ids: str) -> str:
+    """To list by: an array is made once and looked up in order, until a page is full."""
+    return f"= ANY(ARRAY({ids}))"
 
 
 def _parties(table: str, predicate: Callable[[str], str]) -> str:
-    """Holder and insured of some policies or claims; two look-ups by index where one condition would scan."""
+    """Holder and insured of some policies or claims, each of which is read once."""
+    parties = "CROSS JOIN LATERAL (VALUES (w.holder_id), (w.insured_id)) party_of(id)"
+    return f"SELECT party_of.id FROM {table} w {parties} WHERE {predicate('w')}"
+
+
+def _one_of_parties(table: str, predicate: Callable[[str], str]) -> str:
+    """The same to find one of them in: either is looked up by its index."""
     return (
         f"SELECT w.holder_id FROM {table} w WHERE {predicate('w')}"
         f" UNION SELECT w.insured_id FROM {table} w WHERE {predicate('w')}"
     )
 
 
-def _persons_own(person: str) -> Scope:
-    """A customer's rows, or a guardian's, where `person` is ` = :person` or ` = ANY(:wards)`."""
+def _persons_own(person: str, each: str) -> Scope:
+    """A customer's rows, or a guardian's: `person` is `= :person` or `= ANY(:wards)`, and `each` gives the same ids."""
     held_or_insured = f"(t.holder_id {person} OR t.insured_id {person})"
     return {
         "person": Rows(
             f"(t.id {person} OR EXISTS (SELECT 1 FROM policy w WHERE w.insured_id = t.id AND w.holder_id {person}))",
-            f"(t.id {person} OR t.id IN (SELECT w.insured_id FROM policy w WHERE w.holder_id {person}))",
+            # One list of ids: an OR beside a sub-select would try every person there is.
+            f"t.id IN ({each} UNION SELECT w.insured_id FROM policy w WHERE w.holder_id {person})",
         ),
         "policy": Rows(held_or_insured, within=_OF_CLAIM | _OF_BENEFICIARY),
         "beneficiary": Rows(f"t.holder_id {person}"),
@@ -139,7 +151,7 @@ def _agent() -> Scope:
         "consent": Rows(
             "t.purpose = 'application' AND EXISTS (SELECT 1 FROM policy w"
             f" WHERE (w.holder_id = t.person_id OR w.insured_id = t.person_id) AND {policy('w')})",
-            f"t.purpose = 'application' AND t.person_id IN ({_parties('policy', policy)})",
+            f"t.purpose = 'application' AND t.person_id {_any_of(_parties('policy', policy))}",
         ),
     }
 
@@ -164,6 +176,9 @@ def _assigned_case(role: Role, condition: str) -> str:
 
 
 def _risk_verification() -> Scope:
+    work = assignee(Role.RISK_ANALYST, "a")
+    in_hand = "(verification_case v JOIN assignment a ON a.verification_case_id = v.id)"
+
     def claim(alias: str) -> str:
         return f"{reported(alias)} AND {_assigned_case(Role.RISK_ANALYST, f'v.claim_id = {alias}.id')}"
 
@@ -173,6 +188,10 @@ def _risk_verification() -> Scope:
         "policy": Rows(
             f"(EXISTS (SELECT 1 FROM claim c WHERE c.policy_id = t.id AND {claim('c')})"
             f" OR {_applied_for('t')} AND {_assigned_case(Role.RISK_ANALYST, 'v.policy_id = t.id')})",
+            f"t.id IN (SELECT c.policy_id FROM claim c JOIN {in_hand} ON v.claim_id = c.id"
+            f" WHERE {reported('c')} AND {work}"
+            f" UNION SELECT w.id FROM policy w JOIN {in_hand} ON v.policy_id = w.id"
+            f" WHERE {_applied_for('w')} AND {work})",
             within=_OF_CLAIM,
         ),
     }
@@ -189,7 +208,8 @@ def _officer(cases: str) -> Scope:
         "person": Rows(f"t.id IN ({cases})"),
         "policy": Rows(either, f"t.id IN ({policies})", within=_OF_CLAIM),
         "beneficiary": Rows(f"t.holder_id IN ({cases})"),
-        "claim": Rows(f"{reported('t')} AND {either}", f"{reported('t')} AND t.policy_id IN ({policies})"),
+        # An array: joined to a list this short, the planner walks all claims in their order all the same.
+        "claim": Rows(f"{reported('t')} AND {either}", f"{reported('t')} AND t.policy_id {_any_of(policies)}"),
         "consent": Rows(f"t.person_id IN ({cases})"),
         "device": Rows(f"t.person_id IN ({cases})"),
     }
@@ -278,7 +298,7 @@ def _engaged(role: Role, *, cases: bool) -> Scope:
     """Partners engaged on single claims or cases (C17): these, their policies and the policies' persons."""
     work = assignee(role, "a")
     ids = f"SELECT a.claim_id FROM assignment a WHERE {work} AND a.claim_id IS NOT NULL"
-    people_in_hand, policies_in_hand = "", ""
+    people_in_hand, people_listed, policies_in_hand, policies_listed = "", "", "", ""
     if cases:
         in_hand = f"FROM verification_case v JOIN assignment a ON a.verification_case_id = v.id WHERE {work}"
         ids += f" UNION SELECT v.claim_id {in_hand} AND v.claim_id IS NOT NULL"
@@ -287,16 +307,26 @@ def _engaged(role: Role, *, cases: bool) -> Scope:
         def policy(alias: str) -> str:
             return f"{_applied_for(alias)} AND {alias}.id IN ({applied})"
 
-        people_in_hand = f" UNION SELECT v.person_id {in_hand} UNION {_parties('policy', policy)}"
+        case_people = f" UNION SELECT v.person_id {in_hand}"
+        people_in_hand = f"{case_people} UNION {_one_of_parties('policy', policy)}"
+        people_listed = f"{case_people} UNION {_parties('policy', policy)}"
         policies_in_hand = f" OR {policy('t')}"
+        policies_listed = f" UNION SELECT w.id FROM policy w WHERE {policy('w')}"
 
     def claim(alias: str) -> str:
         return f"{reported(alias)} AND {alias}.id IN ({ids})"
 
+    of_claims = f"SELECT c.policy_id FROM claim c WHERE {claim('c')}"
     return {
-        "person": Rows(f"t.id IN ({_parties('claim', claim)}{people_in_hand})", within=_OF_POLICY),
+        "person": Rows(
+            f"t.id IN ({_one_of_parties('claim', claim)}{people_in_hand})",
+            f"t.id {_any_of(_parties('claim', claim) + people_listed)}",
+            within=_OF_POLICY,
+        ),
         "policy": Rows(
-            f"(t.id IN (SELECT c.policy_id FROM claim c WHERE {claim('c')}){policies_in_hand})", within=_OF_CLAIM
+            f"(t.id IN ({of_claims}){policies_in_hand})",
+            f"t.id IN ({of_claims}{policies_listed})",
+            within=_OF_CLAIM,
         ),
         "claim": Rows(claim("t")),
     }
@@ -312,8 +342,8 @@ def _consented(purpose: Purpose) -> Scope:
 
 
 _EVERY_PURPOSE: Mapping[Role, Scope] = {
-    Role.CUSTOMER: {**_persons_own("= :person"), "permission": Rows("t.person_id = :person")},
-    Role.GUARDIAN: _persons_own("= ANY(:wards)"),
+    Role.CUSTOMER: {**_persons_own("= :person", "SELECT :person::uuid"), "permission": Rows("t.person_id = :person")},
+    Role.GUARDIAN: _persons_own("= ANY(:wards)", "SELECT unnest(:wards::uuid[])"),
 }
 
 _SCOPES: Mapping[tuple[Role, Purpose], Scope] = {

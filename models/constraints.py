@@ -36,3 +36,22 @@ ON_CALLERS: tuple[str, ...] = (
     # One account a username and one a phone, whoever comes first (C01, C49): BlindColumn.USERNAME and LOGIN_PHONE.
     'CREATE UNIQUE INDEX blind_index_login_key ON blind_index ("column", digest) WHERE "column" IN (4, 5)',
 )
+
+LISTS: tuple[str, ...] = (
+    # Work in hand, by whose it is: few of the rows of those who have work of other kinds too.
+    *(
+        f"CREATE INDEX assignment_{whose}_{work} ON assignment ({whose}_id, {work}_id) INCLUDE (ended_at)"
+        f" WHERE {work}_id IS NOT NULL"
+        for whose, work in (
+            ("organization", "verification_case"),
+            ("staff", "verification_case"),
+            ("staff", "rights_request"),
+            ("staff", "disclosure_case"),
+        )
+    ),
+    # An audience in its order, without a look at the consents themselves (C21).
+    (
+        "CREATE INDEX consent_marketing_audience ON consent (recipient_id, audience_id) INCLUDE (person_id, expires_at)"
+        " WHERE purpose = 'marketing' AND withdrawn_at IS NULL"
+    ),
+)
