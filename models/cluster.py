@@ -37,8 +37,6 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
     "shared_buffers": "256MB",
     "max_connections": "100",
-    # What is read fits the memory or a solid disk: a row by index costs little more than one in order.
-    "random_page_cost": "1.1",
     "jit": "off",
     # Parallel workers need /dev/shm, which containers keep small, and the queries here are short.
     "max_parallel_workers_per_gather": "0",

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from authz.scope import scope_of
+from models.database import PLANNING
 from models.vocabulary import Purpose, Role
 from resolvers.registry import NOUNS
 from resolvers.statements import Columns, Listing, Reach, page_of
@@ -56,7 +57,12 @@ async def owning(server):
     """A connection as the owner of the tables; nothing that is done in it stays."""
     who = server.database.owner
     connection = await asyncpg.connect(
-        host=who.host, port=who.port, user=who.user, password=who.password, database=who.database
+        host=who.host,
+        port=who.port,
+        user=who.user,
+        password=who.password,
+        database=who.database,
+        server_settings=dict(PLANNING),
     )
     work = connection.transaction()
     await work.start()

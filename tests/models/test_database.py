@@ -207,6 +207,17 @@ async def test_compiled_statements_run_on_the_pool_that_tortoise_uses(found):
             assert pool() is application
 
 
+async def test_the_services_statements_are_planned_for_rows_in_memory_whatever_the_database_says_of_its_disk(found):
+    name = found.owner.database
+    async with connect(found.owner, shared=False) as owner:
+        await owner.execute(f'ALTER DATABASE "{name}" SET random_page_cost = 4')
+        try:
+            async with connect(found.application) as application:
+                assert await application.fetchval("SHOW random_page_cost") == "1.1"
+        finally:
+            await owner.execute(f'ALTER DATABASE "{name}" RESET random_page_cost')
+
+
 async def test_requests_started_elsewhere_find_the_connection(found):
     async def serve(ready, stop):
         async with connect(found.application):
