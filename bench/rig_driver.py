@@ -21,9 +21,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from translation import Translation
+if __package__:
+    from bench.translation import Translation
+else:  # A program, under a rig's own Python.
+    from translation import Translation
 
 _COMMITS = re.compile(r"^needful_ledger_commit_seconds_(sum|count)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 NEEDED = ("main", "start", "stop", "check", "expected", "body", "post", "wrk", "pg_cpu", "report", "psutil")

@@ -81,11 +81,13 @@ def test_what_is_read_at_once_is_answered_as_if_it_were_read_level_by_level(
         assert told(at_once) == told(alone)
 
 
-def test_a_row_that_does_not_exist_for_the_caller_is_a_miss_and_nothing_is_told_of_what_stands_below_it(
-    asked, policies
-):
+def test_a_row_that_does_not_exist_for_the_caller_is_a_miss_and_nothing_is_told_of_what_stands_below_it(asked, server):
     stranger = asked.subject(role="health_provider", purposes=["health_service"])
-    body = asked.body(stranger, DOCUMENTS["deep"], {"id": policies[0]})
+    theirs = asked.body(stranger, "{ policies(first: 100) { edges { node { id } } pageInfo { hasNextPage } } }", {})
+    assert not theirs["data"]["policies"]["pageInfo"]["hasNextPage"]
+    seen = {edge["node"]["id"] for edge in theirs["data"]["policies"]["edges"]}
+    hidden = next(one["id"] for one in lines(server.plaintext)["Policy"] if one["id"] not in seen)
+    body = asked.body(stranger, DOCUMENTS["deep"], {"id": hidden})
     assert body["data"] == {"policy": None}
     assert "errors" not in body
 
