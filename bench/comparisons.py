@@ -5,6 +5,7 @@ A run's windows are `{query: {target: [{"c1": window, "cN": window}, …]}}`, on
 product, `commit_ms` (the mean commit of its ledger).
 """
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -137,9 +138,7 @@ def rates(windows: Windows) -> Iterator[tuple[str, str, Mapping[str, float]]]:
 
 def _medians(rounds: Sequence[Mapping[str, Window]]) -> dict[str, float]:
     def median(place: str, name: str) -> float:
-        ordered = sorted(one[place][name] for one in rounds)
-        middle = len(ordered) // 2
-        return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+        return statistics.median(one[place][name] for one in rounds)
 
     return {
         "rate": median(MANY, "rps"),

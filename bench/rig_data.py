@@ -84,7 +84,6 @@ def _fill(folder: Path, environ: Mapping[str, str], source: Source, content: Con
         rows = asyncio.run(_load(installation, found, source, content))
     (folder / "ids.json").write_text(json.dumps({"policies": policy_ids(source), "claims": claim_ids(source)}))
     (folder / _DONE).write_text(json.dumps(rows))
-    return folder
 
 
 async def _load(installation: Installation, found: Database, source: Source, content: Content) -> dict[str, int]:

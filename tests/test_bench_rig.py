@@ -17,19 +17,24 @@ import pytest
 import app
 from authz.callers import Wanted, find_caller
 from authz.tokens import utc_now
+from bench import unrecorded
 from bench.importing import INSURER, claim_ids, load_source, policy_ids, read_source, rig_rules
 from bench.peer_server import MASKS, PAGE
 from bench.rig_data import CALLERS
 from bench.rig_driver import Driver, RigUnknownError, load_rig
 from bench.translation import Translation
+from ledger.recorder import Recorder
 from models.database import connect, connect_once
 from models.embedded import database
 from models.installation import open_installation
 from models.vocabulary import Category, to_bits
 from privacy.bring_up import bring_up
 from resolvers import compiler
+from resolvers.gathering import Gathered
+from resolvers.levels import LevelWork
 from resolvers.operations import Request
 from resolvers.serving.settings import Settings
+from tests.inprocess import in_process
 from vault.keyring import load_or_create
 
 QUERIES = Path(__file__).parent.parent / "bench" / "peer_queries"
@@ -256,6 +261,32 @@ def test_rows_are_known_by_what_they_hold(rig):
     copy = type(rig.source)(rig.source.users, rig.source.policies, rig.source.beneficiaries, changed)
     same = type(rig.source)(*(tuple(map(dict, getattr(rig.source, name))) for name in rig.rows))
     assert same.digest == rig.source.digest != copy.digest
+
+
+def test_without_its_ledger_the_product_answers_the_same_and_leaves_no_row(server, monkeypatch):
+    for owner, name in ((compiler, "situation_sql"), (LevelWork, "person"), (Gathered, "add"), (Recorder, "record")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # to be put back
+    document = "{ claims(first: 5) { edges { node { claimNumber diagnosis bankCard policy { insured { name } } } } } }"
+
+    def answer():
+        with in_process(server) as asked:
+            found = asked.body(asked.subject("claims_handler", purposes=["claim_handling"]), document)
+        return found["data"], found["extensions"]["authorization"].pop("decisionId")
+
+    recorded, on_record = answer()
+    unrecorded.leave_out()
+    bare, off_record = answer()
+    assert bare == recorded
+    assert asyncio.run(_rows(server, on_record)) == 1
+    assert asyncio.run(_rows(server, off_record)) == 0
+
+
+async def _rows(server, decision) -> int:
+    owner = await connect_once(server.database.owner)
+    try:
+        return await owner.fetchval("SELECT count(*) FROM ledger WHERE strpos(body, $1) > 0", decision)
+    finally:
+        await owner.close()
 
 
 BENCH = """
